@@ -15,7 +15,7 @@ use crate::store::delivery::erased::known_customer;
 
 impl Store {
     /// A tenant's customers, counted by what decides about them: at most a dozen groups for each country of mobile numbers.
-    /// Erased ones are nobody's customers any more.
+    /// Erased ones do not count.
     pub async fn customer_groups(
         &self,
         tenant: &TenantId,

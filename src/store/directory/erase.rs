@@ -210,13 +210,15 @@ impl Whose<'_> {
     /// What names them, before it is erased: also where no column says whose it is.
     async fn person(&self, on: &mut DatabaseConnection) -> Result<Person, StoreError> {
         let mut texts = Vec::new();
-        let known = sql("SELECT name, address FROM customer WHERE tenant_id = $1 AND id = $2")
+        let mut mobile: Option<String> = None;
+        let known = sql("SELECT name, address, mobile FROM customer WHERE tenant_id = $1 AND id = $2")
             .bind(self.tenant)
             .bind(self.customer)
             .optional(on)
             .await?;
         if let Some(row) = known {
             texts.extend([row.get("name")?, row.get("address")?]);
+            mobile = row.get("mobile")?;
         }
         let rows = sql("SELECT DISTINCT customer_name, recipients FROM delivery
             WHERE tenant_id = $1 AND customer_id = $2 AND role <> 'bcc'")
@@ -231,7 +233,7 @@ impl Whose<'_> {
             texts.extend(to.filter(|to| to.role == RecipientRole::To).map(|to| to.address));
         }
         texts.retain(|text| text != ERASED);
-        Ok(Person::new(self.tenant, self.customer, texts))
+        Ok(Person::new(self.tenant, self.customer, texts).reached_at(mobile.as_deref()))
     }
 
     async fn under_way(&self, on: &mut Transaction) -> Result<u64, StoreError> {

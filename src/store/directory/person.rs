@@ -1,13 +1,24 @@
 //! What names a customer in bytes and sentences that no column says are theirs. Pure.
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::model::ids::{CustomerId, TenantId};
+use crate::model::verification_key::calling_code_of;
+use crate::store::db::value::Value;
 
 /// A name or address of fewer characters stands in too many words that are not it.
 const TEXT_CHARS_MIN: usize = 5;
+/// Fewer digits of a mobile number, with its country's code or without it, stand in too many numbers that are not it.
+const NUMBER_DIGITS_MIN: usize = 7;
+const NATIONAL_DIGITS_MIN: usize = 8;
 
-/// The condition that a text names somebody whose [`Person::texts`] are the batch's rows, `needle text`.
+/// What people write between the digits of a number. [`names_person!`] has the same.
+const SEPARATORS: [char; 7] = [' ', '\u{a0}', '-', '/', '(', ')', '.'];
+
+/// The columns of a batch of [`Person::needles`].
+pub(in crate::store) const NEEDLES: &str = "needle text, digits text";
+
+/// The condition that a text names somebody whose [`Person::needles`] are the batch's rows.
 macro_rules! names_person {
     ($text:literal) => {
         concat!(
@@ -15,7 +26,12 @@ macro_rules! names_person {
             $text,
             "))}{sqlite: instr(lower(",
             $text,
-            "), rows.needle)} > 0)"
+            "), rows.needle)} > 0
+                OR rows.digits IS NOT NULL AND {postgres: position(rows.digits in translate(",
+            $text,
+            ", ' \u{a0}-/().', ''))}{sqlite: instr(replace(replace(replace(replace(replace(replace(replace(",
+            $text,
+            ", ' ', ''), '\u{a0}', ''), '-', ''), '/', ''), '(', ''), ')', ''), '.', ''), rows.digits)} > 0)"
         )
     };
 }
@@ -28,6 +44,8 @@ pub(in crate::store) struct Person {
     customer: CustomerId,
     /// Addresses and names, in lower case; of a text with letters beyond ASCII, as every database lowers it.
     texts: Vec<String>,
+    /// The digits of the mobile number that every writing of it has.
+    digits: Option<String>,
 }
 
 impl Person {
@@ -41,18 +59,31 @@ impl Person {
         texts.retain(|text| text.chars().count() >= TEXT_CHARS_MIN);
         texts.sort_unstable();
         texts.dedup();
-        Self { tenant: tenant.clone(), customer: customer.clone(), texts }
+        Self { tenant: tenant.clone(), customer: customer.clone(), texts, digits: None }
     }
 
-    /// Addresses and names, in lower case. What a database's `lower` makes of a text that names the person holds one of them.
-    pub(in crate::store) fn texts(&self) -> &[String] {
-        &self.texts
+    /// The same, whom this number reaches, too (E.164).
+    pub(in crate::store) fn reached_at(self, mobile: Option<&str>) -> Self {
+        Self { digits: mobile.and_then(searched_digits), ..self }
+    }
+
+    /// Whether nothing is known that would name them.
+    pub(in crate::store) fn is_nameless(&self) -> bool {
+        self.texts.is_empty() && self.digits.is_none()
+    }
+
+    /// The rows of [`NEEDLES`], by which a database finds what names them: a name or address that a text in lower case holds, or
+    /// digits that it holds without what stands between them.
+    pub(in crate::store) fn needles(&self) -> impl Iterator<Item = [Value<'_>; 2]> {
+        let texts = self.texts.iter().map(|text| [Value::from(text.as_str()), Value::from(None::<&str>)]);
+        texts.chain(self.digits.as_deref().map(|digits| [Value::from(None::<&str>), Value::from(digits)]))
     }
 
     /// Whether a sentence names them.
     pub(in crate::store) fn is_named_in(&self, sentence: &str) -> bool {
-        let sentence = sentence.to_lowercase();
-        self.texts.iter().any(|text| sentence.contains(text))
+        let lower = sentence.to_lowercase();
+        self.texts.iter().any(|text| lower.contains(text))
+            || self.digits.as_deref().is_some_and(|digits| sentence.replace(SEPARATORS, "").contains(digits))
     }
 
     /// Whether a text of JSON names them, however its strings are escaped.
@@ -66,7 +97,7 @@ impl Person {
     /// Whether the bytes of what should be an event name them. What plainly is another tenant's or another customer's
     /// is theirs to erase, whatever else it names.
     pub(in crate::store) fn is_named_in_event(&self, body: &[u8]) -> bool {
-        let Ok(event) = serde_json::from_slice::<Value>(body) else {
+        let Ok(event) = serde_json::from_slice::<Json>(body) else {
             // Half an event, or none: the bytes as text, with what JSON escapes.
             let text = String::from_utf8_lossy(body);
             return self.is_named_in(&text) || self.is_named_in(&unescaped(&text)) || self.is_about_them(&text);
@@ -86,20 +117,29 @@ impl Person {
 
     /// Whether text that is no JSON names both the tenant and the customer as an event would.
     fn is_about_them(&self, text: &str) -> bool {
-        let quoted = |id: &str| text.contains(&Value::from(id).to_string());
+        let quoted = |id: &str| text.contains(&Json::from(id).to_string());
         quoted(self.tenant.as_str()) && quoted(self.customer.as_str())
     }
 
-    fn is_named_in_value(&self, value: &Value) -> bool {
+    fn is_named_in_value(&self, value: &Json) -> bool {
         match value {
-            Value::String(text) => self.is_named_in(text),
-            Value::Array(items) => items.iter().any(|item| self.is_named_in_value(item)),
-            Value::Object(fields) => {
+            Json::String(text) => self.is_named_in(text),
+            Json::Array(items) => items.iter().any(|item| self.is_named_in_value(item)),
+            Json::Object(fields) => {
                 fields.iter().any(|(name, field)| self.is_named_in(name) || self.is_named_in_value(field))
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
         }
     }
+}
+
+/// What of a number is searched for: without its country's code, in whose place people write `0`, `00…`, or nothing.
+fn searched_digits(mobile: &str) -> Option<String> {
+    let digits: String = mobile.chars().filter(char::is_ascii_digit).collect();
+    let code = calling_code_of(mobile).map(|code| code.0.to_string());
+    let national = code.and_then(|code| digits.strip_prefix(&code).map(str::to_owned));
+    let national = national.filter(|national| national.len() >= NATIONAL_DIGITS_MIN);
+    national.or_else(|| (digits.len() >= NUMBER_DIGITS_MIN).then_some(digits))
 }
 
 /// A text in lower case, by Unicode's rules and as `lower` of a database does it that knows ASCII alone (SQLite; PostgreSQL
@@ -150,9 +190,35 @@ mod tests {
         let person = Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), ["Özlem Müller".to_owned()]);
         for written in ["Özlem Müller", "özlem müller", "ÖZLEM MÜLLER"] {
             for lowered in [written.to_lowercase(), written.to_ascii_lowercase()] {
-                assert!(person.texts().contains(&lowered), "{lowered}");
+                assert!(person.texts.contains(&lowered), "{lowered}");
             }
         }
+    }
+
+    #[test]
+    fn a_mobile_number_is_found_as_people_write_it() {
+        let reached_at = |mobile: &str| person().reached_at(Some(mobile));
+        let erika = reached_at("+4915155500099");
+        for written in [
+            "+4915155500099",
+            "0049 151 555 000 99",
+            "caller 0151-555/00099, 09955",
+            "(0151) 555.00099",
+            "+49 (0) 151 55500099",
+            "+49\u{a0}151\u{a0}55500099",
+        ] {
+            assert!(erika.is_named_in(written), "{written}");
+        }
+        assert!(erika.is_named_in_json(r#"{"reason":"+49 151 555 00099"}"#));
+        for anothers in ["+4915155500098", "0151 555", "09955", ""] {
+            assert!(!erika.is_named_in(anothers), "{anothers}");
+        }
+        // Of a short one all digits are looked for, of a shorter one none.
+        assert!(reached_at("+3541234567").is_named_in("+354 123 4567"));
+        assert!(!reached_at("+3541234567").is_named_in("invoice 1234567"));
+        assert!(!reached_at("+35412").is_named_in("+35412"));
+        let nobody = |texts: [String; 0]| Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), texts);
+        assert!(nobody([]).is_nameless() && !nobody([]).reached_at(Some("+4915155500099")).is_nameless());
     }
 
     #[test]

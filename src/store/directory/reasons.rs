@@ -1,6 +1,8 @@
 //! Erasing a customer from what people wrote: why they cancelled, resent, discarded, paused, revoked or chose something.
 
-use super::person::{Person, names_person};
+use std::collections::BTreeSet;
+
+use super::person::{NEEDLES, Person, names_person};
 use super::settings::erase_settings_reasons;
 use crate::model::ids::{DeliveryId, TenantId};
 use crate::model::reason::ReasonCode;
@@ -39,26 +41,11 @@ pub(super) async fn erase_reasons_that_name(
     tenant: &TenantId,
     person: &Person,
 ) -> Result<(), StoreError> {
-    if person.texts().is_empty() {
+    if person.is_nameless() {
         return Ok(());
     }
-    let needles = || person.texts().iter().map(|text| [text.into()]);
-    let naming: Vec<DeliveryId> = sql(concat!(
-        "WITH {rows}
-        SELECT DISTINCT delivery_note.delivery_id FROM delivery_note
-             JOIN delivery ON delivery.id = delivery_note.delivery_id
-        WHERE delivery.tenant_id = $1 AND ",
-        names_person!("delivery_note.what")
-    ))
-    .bind(tenant)
-    .rows("needle text", needles())
-    .all(on)
-    .await?
-    .iter()
-    .map(|row| row.get("delivery_id"))
-    .collect::<Result<_, _>>()?;
-    erase_notes(on, &naming).await?;
-    erase_decisions(on, &naming).await?;
+    let naming = erase_notes_that_name(on, tenant, person).await?;
+    erase_decisions(on, &naming, person).await?;
     sql(concat!(
         "WITH {rows} UPDATE dead_letter SET note = $1
         WHERE tenant_id = $2 AND tenant_id IS NOT NULL AND note IS NOT NULL AND ",
@@ -66,7 +53,7 @@ pub(super) async fn erase_reasons_that_name(
     ))
     .bind(ERASED)
     .bind(tenant)
-    .rows("needle text", needles())
+    .rows(NEEDLES, person.needles())
     .run(on)
     .await?;
     erase_settings_reasons(on, tenant, person).await?;
@@ -75,25 +62,71 @@ pub(super) async fn erase_reasons_that_name(
     erase_link_reasons(on, tenant, person).await
 }
 
-/// Takes why deliveries were sent again, cancelled or marked as sent, also from what the billing system is still to hear. What
-/// a relay said stays.
-async fn erase_decisions(on: &mut impl StatementExecutor, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
-    let rows = || deliveries.iter().map(|delivery| [(*delivery).into()]);
-    sql("WITH {rows} UPDATE delivery SET resend_reason = NULL, reason = CASE WHEN class = $1 THEN NULL ELSE reason END
-        WHERE id IN (SELECT id FROM rows)")
-    .bind(ReasonCode::ByHand)
-    .rows("id uuid", rows())
-    .run(on)
+/// Leaves of each note of the tenant's that names the person what was done, and takes why; returns whose notes these were. What
+/// else was noted of the same delivery stays as it is.
+async fn erase_notes_that_name(
+    on: &mut impl StatementExecutor,
+    tenant: &TenantId,
+    person: &Person,
+) -> Result<BTreeSet<DeliveryId>, StoreError> {
+    sql(concat!(
+        "WITH {rows} UPDATE delivery_note SET what = CASE WHEN ",
+        says_why!("what"),
+        " THEN ",
+        what_without_why!("what"),
+        " || ': ' || $1 ELSE what END
+        WHERE delivery_id IN (SELECT id FROM delivery WHERE tenant_id = $2) AND ",
+        names_person!("delivery_note.what"),
+        " RETURNING delivery_id"
+    ))
+    .bind(ERASED)
+    .bind(tenant)
+    .rows(NEEDLES, person.needles())
+    .all(on)
+    .await?
+    .iter()
+    .map(|row| row.get("delivery_id"))
+    .collect()
+}
+
+/// Takes why these deliveries were sent again, cancelled or marked as sent, where that names the person, also from what the
+/// billing system is still to hear. What a relay said stays.
+async fn erase_decisions(
+    on: &mut impl StatementExecutor,
+    deliveries: &BTreeSet<DeliveryId>,
+    person: &Person,
+) -> Result<(), StoreError> {
+    let rows = sql("WITH {rows} SELECT delivery.id, delivery.resend_reason, delivery.reason
+        FROM rows JOIN delivery ON delivery.id = rows.id")
+    .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+    .all(on)
     .await?;
+    let (mut resent, mut decided): (Vec<DeliveryId>, Vec<DeliveryId>) = (Vec::new(), Vec::new());
+    for row in &rows {
+        for (column, naming) in [("resend_reason", &mut resent), ("reason", &mut decided)] {
+            if row.get::<Option<String>>(column)?.is_some_and(|reason| person.is_named_in(&reason)) {
+                naming.push(row.get("id")?);
+            }
+        }
+    }
+    sql("WITH {rows} UPDATE delivery SET resend_reason = NULL WHERE id IN (SELECT id FROM rows)")
+        .rows("id uuid", resent.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
+    sql("WITH {rows} UPDATE delivery SET reason = NULL WHERE id IN (SELECT id FROM rows) AND class = $1")
+        .bind(ReasonCode::ByHand)
+        .rows("id uuid", decided.iter().map(|delivery| [(*delivery).into()]))
+        .run(on)
+        .await?;
     sql("WITH {rows} UPDATE outcome SET reason = NULL WHERE delivery_id IN (SELECT id FROM rows) AND class = $1")
         .bind(ReasonCode::ByHand)
-        .rows("id uuid", rows())
+        .rows("id uuid", decided.iter().map(|delivery| [(*delivery).into()]))
         .run(on)
         .await?;
     Ok(())
 }
 
-/// Leaves of each note what was done, and takes why.
+/// Leaves of each note of these deliveries what was done, and takes why.
 pub(super) async fn erase_notes(on: &mut impl StatementExecutor, deliveries: &[DeliveryId]) -> Result<(), StoreError> {
     sql(concat!(
         "WITH {rows} UPDATE delivery_note SET what = ",
@@ -119,7 +152,7 @@ async fn erase_relay_pauses(on: &mut impl StatementExecutor, person: &Person) ->
         names_person!("relay_state.paused_by")
     ))
     .bind(ERASED)
-    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .rows(NEEDLES, person.needles())
     .run(on)
     .await?;
     Ok(())

@@ -14,7 +14,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
 use crate::store::db::statement::{StatementExecutor, sql};
 use crate::store::delivery::erased::ERASED;
-use crate::store::directory::person::{Person, names_person};
+use crate::store::directory::person::{NEEDLES, Person, names_person};
 use crate::store::lane::load::read_settings;
 use crate::store::people::audit::append::{NewAuditEntry, append, changed_members};
 use crate::store::{Store, Transaction};
@@ -193,7 +193,7 @@ pub(super) async fn erase_settings_reasons(
     ))
     .bind(ERASED)
     .bind(tenant)
-    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .rows(NEEDLES, person.needles())
     .run(on)
     .await?;
     Ok(())

@@ -18,7 +18,7 @@ use crate::store::db::statement::{Statement, StatementExecutor, sql};
 use crate::store::db::value::Row;
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::notes::insert_notes;
-use crate::store::directory::person::{Person, names_person};
+use crate::store::directory::person::{NEEDLES, Person, names_person};
 use crate::store::lane::held::{BEHIND, BY_HAND, TENANT_PAUSED, due_behind};
 use crate::store::people::audit::append::{NewAuditEntry, append};
 
@@ -204,7 +204,7 @@ pub(in crate::store) async fn erase_pause_reason(
     ))
     .bind(ERASED)
     .bind(tenant)
-    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .rows(NEEDLES, person.needles())
     .run(on)
     .await?;
     Ok(())

@@ -20,7 +20,7 @@ use crate::store::db::statement::{Statement, StatementExecutor, built_sql, sql};
 use crate::store::db::value::{Row, Value};
 use crate::store::delivery::erased::ERASED;
 use crate::store::delivery::invoice_ref::read_invoice;
-use crate::store::directory::person::{Person, names_person};
+use crate::store::directory::person::{NEEDLES, Person, names_person};
 use crate::store::intake::IntakeTransaction;
 use crate::store::people::audit::append::{NewAuditEntry, append};
 
@@ -353,7 +353,7 @@ pub(in crate::store) async fn erase_link_reasons(
     ))
     .bind(ERASED)
     .bind(tenant)
-    .rows("needle text", person.texts().iter().map(|text| [text.into()]))
+    .rows(NEEDLES, person.needles())
     .run(on)
     .await?;
     Ok(())

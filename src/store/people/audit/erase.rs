@@ -25,7 +25,7 @@ pub(in crate::store) async fn erase_audit_details(
     .bind(AuditAction::CustomerErased.into_str())
     .run(on)
     .await?;
-    if person.texts().is_empty() {
+    if person.is_nameless() {
         return Ok(());
     }
     let mut last = 0_i64;
