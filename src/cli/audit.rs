@@ -91,13 +91,15 @@ impl ListRow for ListedAct {
 
     fn cells(&self) -> Vec<String> {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        // Of an import people look for the file.
+        let file = self.change.as_ref().and_then(|change| change.get("file")?.as_str()).map(str::to_owned);
         vec![
             self.entry.to_string(),
             relative(self.at, self.now),
             self.who.clone().unwrap_or_else(|| "(erased)".to_owned()),
             self.action.to_owned(),
             or_dash(&self.tenant_id),
-            or_dash(&self.subject),
+            or_dash(&file.or_else(|| self.subject.clone())),
             or_dash(&self.reason),
         ]
     }

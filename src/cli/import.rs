@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use serde_json::json;
 
 use super::Globals;
 use super::error::Advise;
@@ -16,7 +17,7 @@ use crate::app::App;
 use crate::bisect::bisect;
 use crate::event::catalogue::{ImportEntry, TenantLogo, parse_import_line, warnings_of_import_line};
 use crate::event::{EventFault, Malformed, MemberWarning};
-use crate::model::actor::Actor;
+use crate::model::actor::{Actor, NamedAct};
 use crate::model::audit::AuditAction;
 use crate::model::customer::Customer;
 use crate::model::ids::{CustomerId, TenantId};
@@ -98,7 +99,12 @@ pub async fn run(args: ImportArgs, globals: &Globals) -> anyhow::Result<()> {
     let (file, bytes) = event_files::read(&args.file)?;
     let mut import = Import {
         app: &app,
-        who: globals.who().in_act(AuditAction::CatalogueImported, &file),
+        who: globals.who().in_act(NamedAct {
+            action: AuditAction::CatalogueImported,
+            subject: "catalogue",
+            // A file may be called by a customer's name.
+            change: Some(json!({ "file": file })),
+        }),
         strict: args.strict,
         tenants: ImportBatch::default(),
         customers: ImportBatch::default(),

@@ -20,7 +20,7 @@ use crate::config::{BaseUrl, Config, DEFAULT_RELAY};
 use crate::event::catalogue::{ImportEntry, parse_import_line};
 use crate::intake::{Parsed, Verdict};
 use crate::model::access::{InvitationKind, Role, TenantScope};
-use crate::model::actor::Actor;
+use crate::model::actor::{Actor, NamedAct};
 use crate::model::audit::AuditAction;
 use crate::model::ids::{OperatorId, RelayName};
 use crate::model::incoming::{Incoming, Via};
@@ -211,7 +211,8 @@ fn config(folder: &Path, catcher: &Catcher, portal: SocketAddr, console: SocketA
 }
 
 async fn import_catalogue(app: &App, world: &SampleData) -> anyhow::Result<()> {
-    let who = Actor::command_line("demo").in_act(AuditAction::CatalogueImported, "sample data");
+    let act = NamedAct { action: AuditAction::CatalogueImported, subject: "sample data", change: None };
+    let who = Actor::command_line("demo").in_act(act);
     for line in world.catalogue() {
         match parse_import_line(line.as_bytes())? {
             ImportEntry::Tenant(tenant) => drop(app.store.upsert_tenant(&tenant, &who).await?),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::Value as Json;
+
 use super::access::Principal;
 use super::audit::AuditAction;
 use super::claimed_key::ClaimedKey;
@@ -25,8 +27,18 @@ pub struct Actor {
 #[derive(Debug)]
 struct BulkAct {
     /// What the act is, where it is made of changes of several kinds.
-    named: Option<(AuditAction, String)>,
+    named: Option<NamedAct>,
     recorded: AtomicBool,
+}
+
+/// What the audit log says of an act that is made of changes of several kinds, in place of what each of them is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NamedAct {
+    pub action: AuditAction,
+    /// Never erased: it is the program's word, nothing that people have named.
+    pub subject: &'static str,
+    /// What goes with the erasure of whom it names.
+    pub change: Option<Json>,
 }
 
 impl Actor {
@@ -99,21 +111,20 @@ impl Actor {
         }
     }
 
-    /// The same, for one act that is made of changes of several kinds; the audit log calls it `action` on `subject`.
+    /// The same, for one act that is made of changes of several kinds.
     #[must_use]
-    pub fn in_act(&self, action: AuditAction, subject: &str) -> Self {
-        self.in_bulk(Some((action, subject.to_owned())))
+    pub fn in_act(&self, act: NamedAct) -> Self {
+        self.in_bulk(Some(act))
     }
 
-    fn in_bulk(&self, named: Option<(AuditAction, String)>) -> Self {
+    fn in_bulk(&self, named: Option<NamedAct>) -> Self {
         Self { bulk: Some(Arc::new(BulkAct { named, recorded: AtomicBool::new(false) })), ..self.clone() }
     }
 
     /// What the act is that this is a part of, where that has a name of its own.
     #[must_use]
-    pub fn named_act(&self) -> Option<(AuditAction, &str)> {
-        let (action, subject) = self.bulk.as_ref()?.named.as_ref()?;
-        Some((*action, subject))
+    pub fn named_act(&self) -> Option<&NamedAct> {
+        self.bulk.as_ref()?.named.as_ref()
     }
 
     /// Whether the audit log has the entry of the act that this is a part of.
@@ -148,8 +159,8 @@ mod tests {
         assert!(!part.is_recorded() && part.named_act().is_none());
         part.mark_recorded();
         assert!(act.is_recorded() && !ada.is_recorded() && !ada.in_one_act().is_recorded());
-        let import = ada.in_act(AuditAction::CatalogueImported, "customers.ndjson").in_one_act();
-        assert_eq!(import.named_act(), Some((AuditAction::CatalogueImported, "customers.ndjson")));
+        let act = || NamedAct { action: AuditAction::CatalogueImported, subject: "catalogue", change: None };
+        assert_eq!(ada.in_act(act()).in_one_act().named_act(), Some(&act()));
     }
 
     #[test]

@@ -29,6 +29,7 @@ const MEMBERS: &[(&str, [&str; 4])] = &[
     ("deliveries", ["Zustellungen", "Deliveries", "Verzendingen", "Envois"]),
     ("events", ["Ereignisse", "Events", "Gebeurtenissen", "Événements"]),
     ("expires_at", ["Gültig bis", "Valid until", "Geldig tot", "Valable jusqu’au"]),
+    ("file", ["Datei", "File", "Bestand", "Fichier"]),
     ("imprint_url", ["Impressum", "Imprint", "Colofon", "Mentions légales"]),
     (
         "in_place_of_another",

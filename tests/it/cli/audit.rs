@@ -37,6 +37,8 @@ fn what_people_did_is_listed_and_proven() {
         .collect();
     assert_eq!(seen, [("events_published", "command_line"), ("catalogue_imported", "command_line")]);
     assert_eq!((rows[0]["who"].as_str(), &rows[0]["change"]["events"]), (Some("ada (command line)"), &1.into()));
+    assert_eq!(rows[1]["subject"], "catalogue");
+    assert!(rows[1]["change"]["file"].as_str().is_some_and(|file| file.ends_with("catalogue.ndjson")), "{rows:?}");
     let table = here.run("audit list --action events_published").stdout;
     assert!(table.contains("events_published") && !table.contains("catalogue_imported"), "{table}");
     assert_eq!(here.run("audit list --by eve").stdout, "no entry is like that\n");

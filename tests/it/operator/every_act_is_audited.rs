@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use invoice_dispatcher::intake::RedrivesLetters as _;
 use invoice_dispatcher::model::access::TenantScope;
-use invoice_dispatcher::model::actor::Actor;
+use invoice_dispatcher::model::actor::{Actor, NamedAct};
 use invoice_dispatcher::model::audit::AuditAction;
 use invoice_dispatcher::model::claimed_key::ClaimedKey;
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, DeliveryId, TenantId};
@@ -137,7 +137,8 @@ async fn act(support: &Support, action: AuditAction, who: &Actor) -> Tested {
             store.erase_customer(&acme, &first, who).await.expect("answered");
         }
         AuditAction::CatalogueImported => {
-            let import = who.in_act(AuditAction::CatalogueImported, "customers.ndjson");
+            let change = Some(json!({ "file": "customers.ndjson" }));
+            let import = who.in_act(NamedAct { action, subject: "catalogue", change });
             store.upsert_tenants(&[tenant("beta"), tenant("gamma")], &import).await.expect("answered");
             store.upsert_customers(&[customer("C-2"), customer("C-3")], &import).await.expect("answered");
         }

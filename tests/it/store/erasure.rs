@@ -2,10 +2,13 @@
 //! the database's file keeps of old rows.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::access::TenantScope;
+use invoice_dispatcher::model::actor::NamedAct;
+use invoice_dispatcher::model::audit::AuditAction;
 use invoice_dispatcher::model::customer::Customer;
 use invoice_dispatcher::model::ids::{CustomerId, DeadLetterId, RelayName, TenantId};
 use invoice_dispatcher::model::incoming::{Incoming, Via};
@@ -13,6 +16,7 @@ use invoice_dispatcher::model::outbox::DeadLetterOutbox;
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::settings::{PortalLevel, VerificationMethod};
 use invoice_dispatcher::model::state::Concluded;
+use invoice_dispatcher::operator::resend::ResendRequest;
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
     DeadLetterFilter, Erased, LinkSelection, NewPortalOpening, NewVerification, PageRequest,
@@ -21,7 +25,7 @@ use serde_json::json;
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
-use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, customer, event, tenant};
+use crate::operator::samples::{CUSTOMER_WAIT, Support, WHO, asked, customer, event, tenant};
 use crate::store::retention::leftovers;
 
 on_both_databases!(
@@ -32,6 +36,8 @@ on_both_databases!(
     why_the_tenant_is_paused_names_them_no_more,
     a_name_is_erased_in_whatever_case_it_was_written,
     an_event_for_an_erased_customer_waits_for_the_next_import,
+    a_reason_with_their_number_is_erased_and_what_stands_beside_it_stays,
+    the_name_of_an_imported_file_is_erased,
 );
 
 const ADDRESS: &str = "erika.muster@customer.example";
@@ -265,6 +271,60 @@ async fn an_event_for_an_erased_customer_waits_for_the_next_import(database: Tes
     assert_eq!(names, ["Erika Beispiel"]);
     assert_eq!(store.all_customer_groups().await.expect("answered").len(), 1);
     support.database.assert_ledger().await;
+}
+
+async fn a_reason_with_their_number_is_erased_and_what_stands_beside_it_stays(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    let erika = Customer {
+        name: "Erika Muster".to_owned(),
+        address: ADDRESS.to_owned(),
+        mobile: Some("+4915155500099".to_owned()),
+        ..customer("C-1")
+    };
+    let other = Customer { address: "max@customer.example".to_owned(), ..customer("C-2") };
+    store.upsert_customers(&[erika, other], &actor("billing")).await.expect("answered");
+    let mut theirs = event("1");
+    theirs["data"]["customer_id"] = json!("C-2");
+    support.accept(&theirs).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    let acme = TenantId::from("acme");
+    for reason in ["caller +4915155500099, 09955", "caller (0151) 555-000 99", "caller 0151 555 00098"] {
+        support.database.clock.advance(Duration::from_secs(1));
+        let request = ResendRequest { reason, ..asked(&acme, "R-1") };
+        let resent = support.resend.resend(&request).await.expect("it is sent again");
+        store.cancel(resent.delivery, &actor(WHO), "paid: in cash").await.expect("answered");
+    }
+
+    assert!(matches!(erase(&support).await, Erased::Done { deliveries: 0, .. }));
+    let notes = "SELECT what FROM delivery_note WHERE what LIKE 'resent: %' OR what LIKE 'cancelled: %'";
+    let (paid, erased, others) = ("cancelled: paid: in cash", "resent: (erased)", "resent: caller 0151 555 00098");
+    let mut noted = support.database.texts(notes).await;
+    noted.sort_unstable();
+    assert_eq!(noted, [paid, paid, paid, erased, erased, others]);
+    let reasons = "SELECT resend_reason FROM delivery WHERE resend_reason IS NOT NULL";
+    assert_eq!(support.database.texts(reasons).await, ["caller 0151 555 00098"]);
+    let cancelled = "SELECT COUNT(*) FROM delivery WHERE reason = 'paid: in cash'";
+    assert_eq!(support.database.number(cancelled).await, 3);
+    let kept = "SELECT reason FROM audit_detail WHERE reason LIKE 'caller%'";
+    assert_eq!(support.database.texts(kept).await, ["caller 0151 555 00098"]);
+}
+
+async fn the_name_of_an_imported_file_is_erased(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    let change = Some(json!({ "file": "exports/Erika Muster.ndjson" }));
+    let act = NamedAct { action: AuditAction::CatalogueImported, subject: "catalogue", change };
+    store.upsert_customer(&customer("C-2"), &actor("billing").in_act(act)).await.expect("answered");
+    let files = "SELECT COUNT(*) FROM audit_detail WHERE change LIKE '%Muster.ndjson%'";
+    assert_eq!(support.database.number(files).await, 1, "it is shown with the entry");
+
+    assert!(matches!(erase(&support).await, Erased::Done { .. }));
+    assert_eq!(support.database.number(files).await, 0);
+    let subjects = "SELECT subject FROM audit_entry WHERE action = 'catalogue_imported'";
+    assert_eq!(support.database.texts(subjects).await, ["catalogue"], "the chain holds what is never erased");
+    let proof = store.prove_audit(&[]).await.expect("answered");
+    assert!(proof.is_ok(), "{proof:?}");
 }
 
 /// Looks at the events whose customers came or were waited for, as the sweeper does; returns how many there were.

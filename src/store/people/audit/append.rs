@@ -140,13 +140,13 @@ pub(in crate::store) async fn append(
     let key = keys.newest();
     let named = actor.named_act();
     // What an act of many parts changes, no single part says.
-    let detail = entry.detail(entry.change.as_ref().filter(|_| named.is_none()));
+    let detail = entry.detail(named.map_or(entry.change.as_ref(), |act| act.change.as_ref()));
     let network = actor.network.as_ref().map(|network| AuditNetwork {
         salt: audit_salt().to_vec(),
         network: clean::marked_part(network, SUBJECT_CHARS_MAX),
     });
     let (action, subject) = match named {
-        Some((action, subject)) => (action, Some(subject)),
+        Some(act) => (act.action, Some(act.subject)),
         None => (entry.action, entry.subject.as_deref()),
     };
     let (tenant, customer) = if named.is_some() { (None, None) } else { (entry.tenant, entry.customer) };
