@@ -69,6 +69,9 @@ pub async fn run(args: FindArgs, globals: &Globals) -> anyhow::Result<()> {
     if let Some(next) = next {
         output.say(&format!("\nthere are more: the same with --after {next}, or raise --limit"))?;
     }
+    if several_ids && !hits.is_empty() {
+        output.say("\nseveral ids begin like that, too: write more of the id to find what has it")?;
+    }
     if more_customers {
         output.say("\nthere are more customers of this name: write more of it")?;
     }

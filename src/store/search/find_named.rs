@@ -1,10 +1,13 @@
 //! What a text names by an id: of a message, a delivery, a dead letter or an event. Few, and none of it is in pages.
 
+use std::collections::HashSet;
+use std::mem::discriminant;
+
 use uuid::Uuid;
 
 use super::find::{FoundBy, FoundEvent, FoundItem, Search, read_event};
 use super::text::{Needle, beginning_with, number_key};
-use crate::model::ids::DeliveryId;
+use crate::model::ids::{DeliveryId, EventKey};
 use crate::model::state::EventState;
 use crate::store::db::error::StoreError;
 use crate::store::db::scope::in_scope;
@@ -61,59 +64,97 @@ pub(super) const LETTERS_OF_EVENT: &str = concat!(
     ORDER BY last_failed_at, id"
 );
 
+/// What an id names that the text is, or is the beginning of.
+struct NamedById {
+    /// The text is the whole id.
+    is_whole: bool,
+    what: NamedItem,
+}
+
+enum NamedItem {
+    Delivery(Box<Delivery>),
+    DeadLetter(FoundBy, Box<DeadLetter>),
+    Event(Box<FoundEvent>),
+}
+
+impl NamedItem {
+    /// The event that it comes of, if that is known.
+    fn event(&self) -> Option<EventKey> {
+        match self {
+            Self::Delivery(delivery) => Some(delivery.event_key),
+            Self::DeadLetter(_, letter) => letter.event_key,
+            Self::Event(event) => Some(event.key),
+        }
+    }
+
+    /// The number of its invoice, if that is known.
+    fn number(&self) -> Option<&str> {
+        match self {
+            Self::Delivery(delivery) => Some(&delivery.invoice.number),
+            Self::DeadLetter(_, letter) => letter.invoice_number.as_deref(),
+            Self::Event(event) => Some(&event.invoice.number),
+        }
+    }
+}
+
 impl Search<'_> {
     /// Whatever has exactly this id, or the only one that begins so.
     pub(super) async fn named(&mut self, needle: &Needle) -> Result<(), StoreError> {
-        if let Some(root) = needle.root {
-            self.delivery(FoundBy::MessageId, DeliveryId(root)).await?;
+        if let Some(root) = needle.root
+            && let Some(delivery) = self.store.delivery(DeliveryId(root), self.scope).await?
+        {
+            self.push_named(FoundBy::MessageId, FoundItem::Delivery(Box::new(delivery)));
         }
-        if let Some(range) = needle.ids {
-            self.ids_between(range).await?;
-        }
-        self.events_named(needle).await?;
-        self.letters_named(needle).await
-    }
-
-    async fn delivery(&mut self, by: FoundBy, id: DeliveryId) -> Result<(), StoreError> {
-        if let Some(delivery) = self.store.delivery(id, self.scope).await? {
-            self.push_named(by, FoundItem::Delivery(Box::new(delivery)));
-        }
-        Ok(())
-    }
-
-    /// The delivery and the dead letter whose ids begin so, each if it is the only one.
-    async fn ids_between(&mut self, range: (Uuid, Uuid)) -> Result<(), StoreError> {
-        match self.store.deliveries_between(range, self.scope, 2).await?.as_slice() {
-            [only] => self.delivery(FoundBy::DeliveryId, *only).await?,
-            several => self.several_ids |= !several.is_empty(),
-        }
-        match self.store.dead_letters_between(range, self.scope, 2).await?.as_slice() {
-            [only] => {
-                if let Some((letter, _)) = self.store.dead_letter(*only, self.scope).await? {
-                    self.push_named(FoundBy::DeadLetterId, FoundItem::DeadLetter(Box::new(letter)));
-                }
+        let mut found = match needle.ids {
+            Some(range) => self.ids_between(range).await?,
+            None => Vec::new(),
+        };
+        found.extend(self.events_named(needle).await?);
+        found.extend(self.letters_named(needle).await?);
+        for NamedById { what, .. } in self.only_named(found, needle) {
+            let by_number = what.number().is_some_and(|number| is_numbered(needle, number));
+            match what {
+                NamedItem::Delivery(delivery) => self.push_named(FoundBy::DeliveryId, FoundItem::Delivery(delivery)),
+                NamedItem::DeadLetter(FoundBy::EventId, _) | NamedItem::Event(_) if by_number => {}
+                NamedItem::DeadLetter(by, letter) => self.push_named(by, FoundItem::DeadLetter(letter)),
+                NamedItem::Event(event) => match event.state {
+                    EventState::Waiting => self.push_named(FoundBy::EventId, FoundItem::Event(event)),
+                    EventState::Accepted => self.deliveries_of_event(&event).await?,
+                    EventState::Dead => self.letters_of_event(&event).await?,
+                },
             }
-            several => self.several_ids |= !several.is_empty(),
         }
         Ok(())
     }
 
-    /// Events of this name, whatever became of them; but for those that are found by their number.
-    async fn events_named(&mut self, needle: &Needle) -> Result<(), StoreError> {
+    /// The deliveries and the dead letters whose ids begin so, the first two of each.
+    async fn ids_between(&self, range: (Uuid, Uuid)) -> Result<Vec<NamedById>, StoreError> {
+        let is_whole = range.0 == range.1;
+        let mut found = Vec::new();
+        for id in self.store.deliveries_between(range, self.scope, 2).await? {
+            if let Some(delivery) = self.store.delivery(id, self.scope).await? {
+                found.push(NamedById { is_whole, what: NamedItem::Delivery(Box::new(delivery)) });
+            }
+        }
+        for id in self.store.dead_letters_between(range, self.scope, 2).await? {
+            if let Some((letter, _)) = self.store.dead_letter(id, self.scope).await? {
+                let what = NamedItem::DeadLetter(FoundBy::DeadLetterId, Box::new(letter));
+                found.push(NamedById { is_whole, what });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Events whose names begin so, whatever became of them.
+    async fn events_named(&self, needle: &Needle) -> Result<Vec<NamedById>, StoreError> {
         let looked_through = if self.scope.is_all() { NAMED_MAX } else { LOOKED_THROUGH_MAX };
         let rows = self.rows_named(EVENTS_NAMED, &needle.events, Some(looked_through)).await?;
-        let events = rows.iter().map(read_event).collect::<Result<Vec<_>, _>>()?;
-        for event in self.only_named(events, |event| needle.events.contains(&event.id)) {
-            if is_numbered(needle, &event.invoice.number) {
-                continue;
-            }
-            match event.state {
-                EventState::Waiting => self.push_named(FoundBy::EventId, FoundItem::Event(Box::new(event))),
-                EventState::Accepted => self.deliveries_of_event(&event).await?,
-                EventState::Dead => self.letters_of_event(&event).await?,
-            }
-        }
-        Ok(())
+        let named = |row: &Row| -> Result<NamedById, StoreError> {
+            let event = read_event(row)?;
+            let is_whole = needle.events.contains(&event.id);
+            Ok(NamedById { is_whole, what: NamedItem::Event(Box::new(event)) })
+        };
+        rows.iter().map(named).collect()
     }
 
     async fn deliveries_of_event(&mut self, event: &FoundEvent) -> Result<(), StoreError> {
@@ -142,17 +183,15 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Dead letters of this name that no event holds: of bytes that could not be read.
-    async fn letters_named(&mut self, needle: &Needle) -> Result<(), StoreError> {
+    /// Dead letters that no event holds, whose events' names begin so: of bytes that could not be read.
+    async fn letters_named(&self, needle: &Needle) -> Result<Vec<NamedById>, StoreError> {
         let rows = self.rows_named(LETTERS_NAMED, &needle.events, None).await?;
-        let letters = rows.iter().map(DeadLetter::read).collect::<Result<Vec<_>, _>>()?;
-        let has_it = |letter: &DeadLetter| letter.event_id.as_ref().is_some_and(|id| needle.events.contains(id));
-        for letter in self.only_named(letters, has_it) {
-            if !letter.invoice_number.as_deref().is_some_and(|number| is_numbered(needle, number)) {
-                self.push_named(FoundBy::EventId, FoundItem::DeadLetter(Box::new(letter)));
-            }
-        }
-        Ok(())
+        let named = |row: &Row| -> Result<NamedById, StoreError> {
+            let letter = DeadLetter::read(row)?;
+            let is_whole = letter.event_id.as_ref().is_some_and(|id| needle.events.contains(id));
+            Ok(NamedById { is_whole, what: NamedItem::DeadLetter(FoundBy::EventId, Box::new(letter)) })
+        };
+        rows.iter().map(named).collect()
     }
 
     /// The rows whose event's name begins with one of these.
@@ -174,16 +213,26 @@ impl Search<'_> {
         Ok(rows)
     }
 
-    /// Those that have the whole name; else the only one whose name begins with it.
-    fn only_named<T>(&mut self, mut found: Vec<T>, has_it: impl Fn(&T) -> bool) -> Vec<T> {
-        if found.iter().any(&has_it) {
-            found.retain(has_it);
-        } else if found.len() > 1 {
-            self.several_ids = true;
+    /// What has the whole id; else the only one whose id begins so, of whatever kind.
+    fn only_named(&mut self, mut found: Vec<NamedById>, needle: &Needle) -> Vec<NamedById> {
+        if found.iter().any(|one| one.is_whole) {
+            found.retain(|one| one.is_whole);
+        } else if !is_one(&found) {
+            // What is found by its number needs no more of its id.
+            let by_number = |one: &NamedById| one.what.number().is_some_and(|number| is_numbered(needle, number));
+            self.several_ids |= !found.iter().all(by_number);
             found.clear();
         }
         found
     }
+}
+
+/// Whether these are nothing or one thing: an event, what it became, and its dead letter are one.
+fn is_one(found: &[NamedById]) -> bool {
+    let kinds: HashSet<_> = found.iter().map(|one| discriminant(&one.what)).collect();
+    let event = found.first().and_then(|first| first.what.event());
+    let of_one_event = event.is_some() && found.iter().all(|one| one.what.event() == event);
+    found.len() <= 1 || (kinds.len() == found.len() && of_one_event)
 }
 
 /// Whether what has this number is found by it.

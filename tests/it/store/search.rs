@@ -32,6 +32,7 @@ on_both_databases!(
     a_customer_is_found_by_words_and_id,
     ids_of_messages_deliveries_and_events_are_found,
     a_dead_letter_is_found_by_its_own_id,
+    what_begins_like_ids_of_two_kinds_names_none,
     malformed_bytes_are_found_by_what_they_claim,
     a_tenant_narrows_every_search,
     pages_go_on_behind_what_was_shown,
@@ -349,6 +350,36 @@ async fn a_dead_letter_is_found_by_its_own_id(database: TestDatabase) {
     let acme = TenantId::from("acme");
     let hidden = find_page(&support.database.store, &id.to_string(), Some(&acme), (9, None)).await.hits;
     assert!(hidden.dead_letters.is_empty());
+}
+
+async fn what_begins_like_ids_of_two_kinds_names_none(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    let delivery = support.accept(&event("1")).await.to_string();
+    let digits = &delivery[..4];
+    let alone = find(store, digits).await;
+    assert_eq!((alone.deliveries.len(), alone.several_ids), (1, false));
+
+    let mut unknown = event("2");
+    unknown["data"]["tenant_id"] = "nobody".into();
+    support.take(&unknown).await;
+    let page = PageRequest { limit: 9, after: None };
+    let letters = store.dead_letters(&DeadLetterFilter::default(), &TenantScope::All, page).await.expect("answered");
+    let letter = letters.items[0].id.to_string();
+    assert_eq!(digits, &letter[..4], "both were made in one time");
+    let both = find(store, digits).await;
+    assert!(both.deliveries.is_empty() && both.dead_letters.is_empty() && both.several_ids, "{both:?}");
+    let whole = find(store, &letter).await;
+    assert_eq!((whole.deliveries.len(), whole.dead_letters.len(), whole.several_ids), (0, 1, false));
+    // Whoever sees the one tenant only sees one id.
+    let acme = TenantId::from("acme");
+    let theirs = find_page(store, digits, Some(&acme), (9, None)).await.hits;
+    assert_eq!((theirs.deliveries.len(), theirs.dead_letters.len(), theirs.several_ids), (1, 0, false));
+
+    // Beside what has a number that begins so, it is said, too.
+    support.accept(&numbered("3", &format!("{digits}-1"))).await;
+    let numbered = find(store, digits).await;
+    assert_eq!((numbered.deliveries.len(), numbered.several_ids), (1, true));
 }
 
 async fn malformed_bytes_are_found_by_what_they_claim(database: TestDatabase) {
