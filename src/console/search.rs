@@ -34,6 +34,7 @@ struct Found {
     hits: Vec<SearchHit>,
     customers: Vec<CustomerHit>,
     more_customers: bool,
+    several_ids: bool,
     next: Option<FindCursor>,
 }
 
@@ -53,6 +54,7 @@ pub(super) async fn show(
         hits: &found.hits,
         customers: &found.customers,
         more_customers: found.more_customers,
+        several_ids: found.several_ids,
         next: next.as_deref(),
     };
     Ok(pages::search(&signed.layout(), &view))
@@ -85,7 +87,7 @@ async fn find(
     after: Option<&FindCursor>,
 ) -> Result<Found, StoreError> {
     let found = search.find(&console.store, &signed.principal.scope, after, HITS).await?;
-    let FoundInvoices { invoices, customers, more_customers, next } = found;
+    let FoundInvoices { invoices, customers, more_customers, several_ids, next } = found;
     let tenants = invoices.iter().map(|found| &found.tenant).chain(customers.iter().map(|found| &found.tenant_id));
     let names = console.store.tenant_names(tenants).await?;
     let name = |tenant: &TenantId| tenant_name(tenant, names.get(tenant));
@@ -109,7 +111,7 @@ async fn find(
         address: Masked(&found.address).to_string(),
     };
     let customers = customers.iter().map(customer).collect();
-    Ok(Found { hits, customers, more_customers, next })
+    Ok(Found { hits, customers, more_customers, several_ids, next })
 }
 
 const fn matched_by(by: FoundBy) -> MatchedBy {

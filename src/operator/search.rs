@@ -1,10 +1,8 @@
 //! What a text names, one line for each invoice, credit note and reminder; a page at a time, and as a file.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 
-use super::invoice::{InvoiceStanding, newest_of_each};
+use super::invoice::InvoiceStanding;
 use super::masking::Reader;
 use crate::clock::Timestamp;
 use crate::event::Recipient;
@@ -17,10 +15,14 @@ use crate::model::invoice_kind::InvoiceKind;
 use crate::model::reason::ReasonCode;
 use crate::model::state::DeadLetterState;
 use crate::store::{
-    DeadLetter, Delivery, FindCursor, FindPage, FindRequest, FoundBy, FoundEvent, NewAuditEntry, SearchHits, Store,
-    StoreError,
+    DeadLetter, Delivery, FindCursor, FindRequest, FoundBy, FoundEvent, FoundItem, InvoiceHit, InvoiceHitPage,
+    NewAuditEntry, Store, StoreError,
 };
 
+/// What a page reads at once, at least: of an invoice that was sent again several deliveries make one row.
+const READ_MIN: u32 = 50;
+/// How often a page reads on until it is full: of what stands otherwise than is wanted there may be much.
+const READS_MAX: usize = 5;
 /// What a file reads at once.
 const EXPORT_PAGE: u32 = 500;
 /// The longest file, in rows: whoever wants more writes more of the number.
@@ -47,6 +49,8 @@ pub struct FoundInvoices {
     pub customers: Vec<Customer>,
     /// There are more of them.
     pub more_customers: bool,
+    /// The text is the beginning of several ids; none of them was looked up.
+    pub several_ids: bool,
     /// Where the search goes on, if it does.
     pub next: Option<FindCursor>,
 }
@@ -95,8 +99,11 @@ impl InvoiceSearch {
         &self.text
     }
 
-    /// What it names behind `after`, about `limit` of it; what is named exactly first. Of what stands otherwise than it wants, a
-    /// page has less, perhaps nothing.
+    /// Up to `limit` invoices that it names behind `after`, beside the few that it names by an id: each stands on one page,
+    /// with where it stands now. What is named exactly comes first.
+    ///
+    /// A page is filled from several reads, a bounded number of them: where much of what it names stands otherwise than it
+    /// wants, a page has less than `limit`, perhaps nothing, and goes on.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -107,44 +114,85 @@ impl InvoiceSearch {
         after: Option<&FindCursor>,
         limit: u32,
     ) -> Result<FoundInvoices, StoreError> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let FoundRows { mut rows, customers, more_customers, several_ids, mut next } =
+            self.read(store, scope, after, limit.max(READ_MIN)).await?;
+        for _ in 1..READS_MAX {
+            if listed(&rows) >= wanted || next.is_none() {
+                break;
+            }
+            let more = self.read(store, scope, next.as_ref(), limit.max(READ_MIN)).await?;
+            rows.extend(more.rows);
+            next = more.next;
+        }
+        // What does not fit stands on the next page: it goes on behind the last that fits.
+        let above = rows.len() - listed(&rows);
+        if rows.len() - above > wanted {
+            rows.truncate(above + wanted);
+            next = rows.last().and_then(|(place, _)| place.clone());
+        }
+        let invoices = rows.into_iter().map(|(_, found)| found).collect();
+        Ok(FoundInvoices { invoices, customers, more_customers, several_ids, next })
+    }
+
+    /// The rows of one read.
+    async fn read(
+        &self,
+        store: &Store,
+        scope: &TenantScope,
+        after: Option<&FindCursor>,
+        limit: u32,
+    ) -> Result<FoundRows, StoreError> {
         let scope = scope.narrowed_to(self.tenant.as_ref());
         let request = FindRequest { text: &self.text, scope: &scope, after, limit };
-        let FindPage { hits, next } = store.find(&request).await?;
-        let SearchHits { deliveries, events, dead_letters, customers, more_customers, .. } = hits;
-        let rows: Vec<Delivery> = deliveries.iter().map(|(_, delivery)| delivery.clone()).collect();
-        let mut invoices: Vec<FoundInvoice> =
-            newest_of_each(&rows).into_iter().map(|newest| FoundInvoice::delivery(newest, &deliveries)).collect();
-        invoices.extend(events.into_iter().map(|(by, event)| FoundInvoice::waiting(by, event)));
-        invoices.extend(dead_letters.into_iter().filter_map(|(by, letter)| FoundInvoice::dead(by, letter)));
-        if let Some(wanted) = self.standing {
-            invoices.retain(|found| found.standing == wanted);
-        }
-        Ok(FoundInvoices { invoices, customers, more_customers, next })
+        let InvoiceHitPage { hits, customers, more_customers, several_ids, next } =
+            store.find_invoices(&request).await?;
+        let is_wanted = |found: &FoundInvoice| self.standing.is_none_or(|wanted| found.standing == wanted);
+        let row = |InvoiceHit { place, by, item }| Some((place, FoundInvoice::of(by, item).filter(is_wanted)?));
+        let rows = hits.into_iter().filter_map(row).collect();
+        Ok(FoundRows { rows, customers, more_customers, several_ids, next })
     }
 }
 
+/// What one read finds: rows, each with where the search goes on behind it. What an id names has no such place, and stands
+/// above the others.
+struct FoundRows {
+    rows: Vec<(Option<FindCursor>, FoundInvoice)>,
+    customers: Vec<Customer>,
+    more_customers: bool,
+    several_ids: bool,
+    next: Option<FindCursor>,
+}
+
+/// How many rows the list has, without what an id names.
+fn listed(rows: &[(Option<FindCursor>, FoundInvoice)]) -> usize {
+    rows.iter().filter(|(place, _)| place.is_some()).count()
+}
+
 impl FoundInvoice {
-    fn delivery(newest: &Delivery, found: &[(FoundBy, Delivery)]) -> Self {
-        let invoice = &newest.invoice;
-        let is_same = |other: &Delivery| {
-            let other = &other.invoice;
-            other.tenant == invoice.tenant && other.id == invoice.id && other.kind == invoice.kind
-        };
+    fn of(by: FoundBy, item: FoundItem) -> Option<Self> {
+        match item {
+            FoundItem::Delivery(newest) => Some(Self::delivery(by, *newest)),
+            FoundItem::Event(event) => Some(Self::waiting(by, *event)),
+            FoundItem::DeadLetter(letter) => Self::dead(by, *letter),
+        }
+    }
+
+    fn delivery(by: FoundBy, newest: Delivery) -> Self {
         Self {
-            tenant: invoice.tenant.clone(),
-            number: invoice.number.clone(),
-            kind: Some(invoice.kind),
-            customer: Some(invoice.customer.clone()),
+            tenant: newest.invoice.tenant,
+            number: newest.invoice.number,
+            kind: Some(newest.invoice.kind),
+            customer: Some(newest.invoice.customer),
             standing: InvoiceStanding::Delivery(newest.state),
             class: newest.class,
             delivery: Some(newest.id),
             dead_letter: None,
             event_id: None,
-            recipients: newest.recipients.clone(),
+            recipients: newest.recipients,
             needs_person: newest.work_kind.is_some(),
             at: newest.created_at,
-            // One of them is what the text named.
-            by: found.iter().find(|(_, other)| is_same(other)).map_or(FoundBy::Number, |(by, _)| *by),
+            by,
         }
     }
 
@@ -222,14 +270,10 @@ async fn find_all(
     scope: &TenantScope,
     search: &InvoiceSearch,
 ) -> Result<(Vec<FoundInvoice>, bool), StoreError> {
-    let (mut invoices, mut seen, mut after) = (Vec::new(), HashSet::new(), None);
+    let (mut invoices, mut after) = (Vec::new(), None);
     for _ in 0..EXPORT_PAGES_MAX {
-        let found = search.find(store, scope, after.as_ref(), EXPORT_PAGE).await?;
-        // One row for each invoice: what was sent again may stand on several pages.
-        invoices.extend(found.invoices.into_iter().filter(|found| {
-            let is_delivery = matches!(found.standing, InvoiceStanding::Delivery(_));
-            !is_delivery || seen.insert((found.tenant.clone(), found.number.clone(), found.kind))
-        }));
+        let found = search.read(store, scope, after.as_ref(), EXPORT_PAGE).await?;
+        invoices.extend(found.rows.into_iter().map(|(_, found)| found));
         after = found.next;
         if after.is_none() || invoices.len() >= EXPORT_ROWS_MAX {
             break;

@@ -75,13 +75,16 @@ impl IntoParams for InvoiceFileQuery {
 /// What a text names. Names and addresses are masked, as in every list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FoundAnswer {
-    /// One entry for each invoice, credit note and reminder; what is named exactly first.
+    /// One entry for each invoice, credit note and reminder, on one page only; what is named exactly first.
     invoices: Vec<ListedInvoiceHit>,
     /// Customers that it names, at most 20; on the first page only.
     customers: Vec<ListedCustomerHit>,
     /// There are more of them: write more of the name.
     more_customers: bool,
-    /// Where the list goes on, if it does. With `state`, a page may have less than was asked for, even nothing, and go on.
+    /// `q` is the beginning of several ids of deliveries, dead letters or events, none of which was looked up: write more of
+    /// it.
+    several_ids: bool,
+    /// Where the list goes on, if it does: a page may have less than was asked for, even nothing, and go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -100,7 +103,7 @@ struct ListedInvoiceHit {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ReasonCode>)]
     class: Option<&'static str>,
-    /// Its newest delivery; omitted where none was made.
+    /// Its newest delivery that nothing took the place of; omitted where none was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery_id: Option<DeliveryId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,11 +151,12 @@ pub(super) async fn find(
     let limit = limit(query.limit)?;
     let after = query.after.as_deref().map(str::parse::<FindCursor>).transpose().map_err(|_| no_cursor())?;
     let found = query.search()?.find(&console.store, caller.scope(), after.as_ref(), limit).await?;
-    let FoundInvoices { invoices, customers, more_customers, next } = found;
+    let FoundInvoices { invoices, customers, more_customers, several_ids, next } = found;
     Ok(Json(FoundAnswer {
         invoices: invoices.into_iter().map(ListedInvoiceHit::of).collect(),
         customers: customers.into_iter().map(ListedCustomerHit::of).collect(),
         more_customers,
+        several_ids,
         next: next.map(|next| next.to_string()),
     }))
 }

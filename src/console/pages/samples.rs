@@ -215,8 +215,9 @@ impl ConsoleSample {
                 address: self.text("a…@c….example"),
             };
             let customers = if hits.is_empty() { &[][..] } else { &[customer][..] };
-            let (is_first, more_customers) = (true, next.is_some());
-            search(&self.layout(language, path), &SearchPage { query, is_first, hits, customers, more_customers, next })
+            let (is_first, more_customers, several_ids) = (true, next.is_some(), next.is_some());
+            let page = SearchPage { query, is_first, hits, customers, more_customers, several_ids, next };
+            search(&self.layout(language, path), &page)
         };
         vec![
             ("work", work(&rows, false, Some("2026/x"))),

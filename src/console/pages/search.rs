@@ -24,6 +24,8 @@ pub struct SearchPage<'a> {
     pub customers: &'a [CustomerHit],
     /// There are more of them.
     pub more_customers: bool,
+    /// What was entered is the beginning of several ids; none of them was looked up.
+    pub several_ids: bool,
     /// The value of `after` for the next page.
     pub next: Option<&'a str>,
 }
@@ -65,6 +67,7 @@ struct SearchTemplate<'a> {
     hits: Vec<SearchHitView<'a>>,
     customers: Vec<CustomerHitView<'a>>,
     more_customers: bool,
+    several_ids: bool,
     next: Option<String>,
     export: Option<String>,
 }
@@ -124,6 +127,7 @@ pub fn search(layout: &ConsoleLayout<'_>, page: &SearchPage<'_>) -> Response {
             .map(|hit| CustomerHitView { path: customer_path(&hit.tenant.id, &hit.id), hit })
             .collect(),
         more_customers: page.more_customers,
+        several_ids: page.several_ids,
         next: page.next.map(|after| next_path(layout.path, after)),
         export: (may_export && !page.hits.is_empty()).then(|| format!("/search.csv?q={}", encoded(page.query))),
     };

@@ -109,6 +109,11 @@ words! { WorkWords {
         "There are more customers with this name. Enter more of it.",
         "Er zijn meer klanten met deze naam. Vul meer van de naam in.",
         "Il y a d’autres clients de ce nom. Précisez le nom.";
+    several_ids =
+        "So beginnen die Kennungen mehrerer Zustellungen, Dead Letters oder Ereignisse. Geben Sie mehr von der Kennung ein.",
+        "The identifiers of several deliveries, dead letters or events begin like that. Enter more of it.",
+        "De kenmerken van meerdere verzendingen, dead letters of gebeurtenissen beginnen zo. Vul meer van het kenmerk in.",
+        "Les identifiants de plusieurs envois, dead letters ou événements commencent ainsi. Précisez l’identifiant.";
     search_intro =
         "Gesucht wird in allen Mandanten, die Sie sehen dürfen, und in jedem Status.",
         "The search covers all tenants that you may see, and every state.",

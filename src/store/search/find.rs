@@ -69,7 +69,7 @@ pub struct SearchHits {
     pub customers: Vec<Customer>,
     /// There are more of them: no page names the others.
     pub more_customers: bool,
-    /// The text is the beginning of several ids; none of them was looked up.
+    /// The text is the beginning of several ids, of whatever kind; none of them was looked up.
     pub several_ids: bool,
 }
 
@@ -119,31 +119,21 @@ impl Store {
         if search.is_first_page() {
             search.named(&needle).await?;
         }
-        // A cursor stands in one stage, and those before it have been read.
-        let stage = request.after.map_or(SearchStage::Numbers, |after| SearchStage::of(&after.0));
-        if stage <= SearchStage::Numbers {
-            search.numbered(&needle.numbers).await?;
-        }
-        if stage <= SearchStage::Recipient {
-            search.recipient(needle.mailbox.as_deref()).await?;
-        }
-        if needle.mailbox.is_none() && needle.root.is_none() {
-            search.customers(&needle).await?;
-        }
+        search.listed(&needle).await?;
         Ok(search.page())
     }
 }
 
 /// In what order a search is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SearchStage {
+pub(super) enum SearchStage {
     Numbers,
     Recipient,
     Customers,
 }
 
 impl SearchStage {
-    const fn of(position: &FindPosition) -> Self {
+    pub(super) const fn of(position: &FindPosition) -> Self {
         match position {
             FindPosition::Number(_) => Self::Numbers,
             FindPosition::Recipient(_) => Self::Recipient,
@@ -153,8 +143,8 @@ impl SearchStage {
 }
 
 /// What a search finds.
-#[derive(Debug)]
-pub(super) enum FoundItem {
+#[derive(Debug, Clone)]
+pub enum FoundItem {
     Delivery(Box<Delivery>),
     Event(Box<FoundEvent>),
     DeadLetter(Box<DeadLetter>),
@@ -175,18 +165,19 @@ pub(super) struct Search<'s> {
     pub(super) store: &'s Store,
     pub(super) scope: &'s TenantScope,
     after: Option<&'s FindPosition>,
-    limit: usize,
+    pub(super) limit: usize,
     /// What has exactly this id: above the others, and not counted.
-    named: Vec<(FoundBy, FoundItem)>,
+    pub(super) named: Vec<(FoundBy, FoundItem)>,
     /// In order; one more than the limit says that there is more.
-    items: Vec<(FindPosition, FoundBy, FoundItem)>,
+    pub(super) items: Vec<(FindPosition, FoundBy, FoundItem)>,
     seen: HashSet<(NumberedKind, Uuid)>,
-    customers: (Vec<Customer>, bool),
+    /// Those of this id or name, if they were looked for, and whether there are more.
+    pub(super) customers: (Vec<Customer>, bool),
     pub(super) several_ids: bool,
 }
 
 impl<'s> Search<'s> {
-    fn new(store: &'s Store, request: &FindRequest<'s>) -> Self {
+    pub(super) fn new(store: &'s Store, request: &FindRequest<'s>) -> Self {
         Self {
             store,
             scope: request.scope,
@@ -200,7 +191,7 @@ impl<'s> Search<'s> {
         }
     }
 
-    const fn is_first_page(&self) -> bool {
+    pub(super) const fn is_first_page(&self) -> bool {
         self.after.is_none()
     }
 
@@ -240,6 +231,22 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// Reads what stands in pages, from behind the cursor on.
+    pub(super) async fn listed(&mut self, needle: &Needle) -> Result<(), StoreError> {
+        // A cursor stands in one stage, and those before it have been read.
+        let stage = self.after.map_or(SearchStage::Numbers, SearchStage::of);
+        if stage <= SearchStage::Numbers {
+            self.numbered(&needle.numbers).await?;
+        }
+        if stage <= SearchStage::Recipient {
+            self.recipient(needle.mailbox.as_deref()).await?;
+        }
+        if needle.mailbox.is_none() && needle.root.is_none() {
+            self.customers(needle).await?;
+        }
+        Ok(())
+    }
+
     /// What was sent to an address, as To, Cc or Bcc.
     async fn recipient(&mut self, mailbox: Option<&str>) -> Result<(), StoreError> {
         let Some(mailbox) = mailbox else { return Ok(()) };
@@ -276,9 +283,7 @@ impl<'s> Search<'s> {
                 self.deliveries_of(customer, each).await?;
             }
         }
-        if self.is_first_page() {
-            self.customers = (customers, more);
-        }
+        self.customers = (customers, more);
         Ok(())
     }
 
@@ -320,7 +325,7 @@ impl<'s> Search<'s> {
         let more = self.items.len() > kept;
         self.items.truncate(kept);
         let next = self.items.last().filter(|_| more).map(|(position, ..)| FindCursor(position.clone()));
-        let (customers, more_customers) = self.customers;
+        let (customers, more_customers) = if self.is_first_page() { self.customers } else { (Vec::new(), false) };
         let several_ids = self.several_ids;
         let mut hits = SearchHits { customers, more_customers, several_ids, ..SearchHits::default() };
         for (by, item) in self.named.into_iter().chain(self.items.into_iter().map(|(_, by, item)| (by, item))) {

@@ -6,6 +6,7 @@
 pub(super) mod catalogue;
 pub(super) mod cursor;
 pub(super) mod find;
+pub(super) mod find_invoices;
 mod find_named;
 mod find_numbered;
 pub(super) mod numbered;

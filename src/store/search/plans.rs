@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::catalogue::{COUNTED, COUNTED_OF_TENANTS, CUSTOMERS_OF_TENANTS_WITH, CUSTOMERS_WITH};
+use super::find_invoices::{DELIVERIES_BY_ID, DELIVERIES_OF_INVOICES, WENT_TO};
 use super::find_named::{DELIVERIES_OF_EVENT, EVENTS_NAMED, LETTERS_NAMED, LETTERS_OF_EVENT};
 use super::find_numbered::{DELIVERIES_NUMBERED, DELIVERIES_NUMBERED_OF_TENANT, EVENTS_NUMBERED, LETTERS_NUMBERED};
 use super::numbered::INVOICES_NUMBERED;
@@ -37,6 +38,7 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let named = |text| sql(text).bind("").bind("").bind("").bind(0_i64);
     let between = |text| sql(text).bind(Uuid::nil()).bind(Uuid::nil()).bind("").bind(0_i64).bind(0_i64);
     let none: [[Value<'_>; 2]; 0] = [];
+    let one: [[Value<'_>; 1]; 0] = [];
     let with_words = |text| numbered(text).bind(0_i64).rows("low text, high text", none.clone());
     let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let searches = [
@@ -51,6 +53,9 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("dead letters of an event", of_event(LETTERS_OF_EVENT)),
         ("deliveries by the beginning of an id", between(DELIVERIES_BETWEEN)),
         ("dead letters by the beginning of an id", between(LETTERS_BETWEEN)),
+        ("deliveries of invoices", sql(DELIVERIES_OF_INVOICES).rows("tenant_id text, invoice_id text", none.clone())),
+        ("what went to an address", sql(WENT_TO).rows("address_key bigint, id uuid", none.clone())),
+        ("deliveries by their ids", sql(DELIVERIES_BY_ID).rows("id uuid", one)),
         ("a delivery", sql(DELIVERY).bind(Uuid::nil()).bind("")),
         ("a dead letter", sql(LETTER).bind(Uuid::nil()).bind("")),
         ("words counted", numbered(COUNTED)),

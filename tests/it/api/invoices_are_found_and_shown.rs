@@ -52,6 +52,10 @@ async fn an_invoice_is_found_by_what_a_caller_knows(database: TestDatabase) {
     assert_eq!(second.success(200)["next"], Value::Null);
     let ids = [&first, &second].map(|page| page.json["invoices"][0]["delivery_id"].as_str().expect("an id").to_owned());
     assert!(ids.contains(&a) && ids.contains(&b), "{ids:?}");
+    // Ids begin with the time: both do alike.
+    let several = support.get(&format!("/api/v1/invoices?q={}", &a[..4])).await;
+    assert_eq!((list(several.success(200), "invoices").len(), &several.json["several_ids"]), (0, &json!(true)));
+    assert_eq!(found.json["several_ids"], false);
     for odd in ["", "?q=", "?q=R&state=odd", "?q=R&after=x", "?q=R&limit=0", "?q=R&tenant=acme"] {
         assert_eq!(kind(&support.get(&format!("/api/v1/invoices{odd}")).await, 400), "malformed", "{odd}");
     }

@@ -1,5 +1,6 @@
 //! What people do: redrive and resend; and customers, who ask for a fresh link.
 
+mod an_invoice_is_found_once;
 mod every_act_is_audited;
 mod fresh_link;
 mod invoice_history;

@@ -223,6 +223,16 @@ async fn lists(questions: &mut Questions<'_>, history: &History) {
         (found.hits.deliveries.len(), began.elapsed())
     };
     questions.ask("500 rows of a file", file).await;
+    for (name, limit) in [("invoices of a page", PAGE), ("invoices of 500 rows of a file", 500)] {
+        let invoices = async |turn: usize| {
+            let began = Instant::now();
+            let text = ["r", "k-0", "ap-0@customer.example"][turn % 3];
+            let request = FindRequest { text, scope: all, after: None, limit };
+            let found = store.find_invoices(&request).await.expect("answered");
+            (found.hits.len(), began.elapsed())
+        };
+        questions.ask(name, invoices).await;
+    }
 }
 
 async fn everything_is_answered_within(mut database: TestDatabase, bound: Duration) {
