@@ -16,6 +16,7 @@ use super::ApiSettings;
 use super::actor::Asking;
 use super::document::problems::Problems;
 use super::document::schemas::PrincipalWord;
+use super::paging::unreadable;
 use super::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::event::Malformed;
@@ -187,7 +188,7 @@ pub(super) async fn export(
 
 fn read(query: Result<Query<AuditQuery>, QueryRejection>) -> Result<AuditQuery, Malformed> {
     let expected = "may be asked for with since, until, who, action, tenant_id, subject, limit and after";
-    query.map(|Query(query)| query).map_err(|_| Malformed::at("$", expected))
+    query.map(|Query(query)| query).map_err(|refused| unreadable(&refused, expected))
 }
 
 impl AuditQuery {

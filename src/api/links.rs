@@ -17,6 +17,7 @@ use super::actor::Asking;
 use super::caller::Caller;
 use super::document::parameters::IdempotencyKeyHeader;
 use super::document::problems::{BodyProblems, IdempotencyProblems, Problems};
+use super::paging::unreadable;
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body};
 use crate::clock::Timestamp;
@@ -136,8 +137,8 @@ pub(super) async fn list(
     caller: Caller,
     query: Result<Query<LinkQuery>, QueryRejection>,
 ) -> Result<Json<LinksAnswer>, ApiRefusal> {
-    let Query(query) = query.map_err(|_| {
-        Malformed::at("$", "must be asked for by delivery_id, or by tenant_id and perhaps invoice or customer_id")
+    let Query(query) = query.map_err(|refused| {
+        unreadable(&refused, "must be asked for by delivery_id, or by tenant_id and perhaps invoice or customer_id")
     })?;
     if query.link.is_some() {
         return Err(

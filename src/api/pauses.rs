@@ -18,7 +18,6 @@ use super::path::{self, TenantPath};
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body, paging};
 use crate::clock::Timestamp;
-use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{RelayName, TenantId};
 use crate::operator::masking::Reader;
@@ -115,8 +114,9 @@ pub(super) async fn list(
     caller: Caller,
     query: Result<Query<TenantListQuery>, QueryRejection>,
 ) -> Result<Json<TenantsAnswer>, ApiRefusal> {
-    let Query(TenantListQuery { limit, after }) =
-        query.map_err(|_| Malformed::at("$", "may be asked for with limit and after, and with nothing else"))?;
+    let Query(TenantListQuery { limit, after }) = query.map_err(|refused| {
+        paging::unreadable(&refused, "may be asked for with limit and after, and with nothing else")
+    })?;
     let limit = paging::limit(limit)?;
     if let Some(after) = &after {
         identifier("after", after.as_str(), KEY_MAX)?;

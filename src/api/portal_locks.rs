@@ -17,7 +17,6 @@ use super::document::problems::{BodyProblems, IdempotencyProblems, NotFound, Pro
 use super::refusal::ApiRefusal;
 use super::{ApiSettings, body, paging};
 use crate::clock::Timestamp;
-use crate::event::Malformed;
 use crate::event::bounds::{KEY_MAX, identifier};
 use crate::model::ids::{CustomerId, DeliveryId, TenantId};
 use crate::store::{LockCursor, LockPage, PortalLock};
@@ -99,7 +98,7 @@ pub(super) async fn list(
     query: Result<Query<LockQuery>, QueryRejection>,
 ) -> Result<Json<LocksAnswer>, ApiRefusal> {
     let Query(LockQuery { tenant_id, limit, after }) =
-        query.map_err(|_| Malformed::at("$", "may be asked for with tenant_id, limit and after"))?;
+        query.map_err(|refused| paging::unreadable(&refused, "may be asked for with tenant_id, limit and after"))?;
     if let Some(tenant) = &tenant_id {
         identifier("tenant_id", tenant.as_str(), KEY_MAX)?;
     }

@@ -23,7 +23,6 @@ use super::refusal::ApiRefusal;
 use super::settings::{SettingsAnswer, answer, matched};
 use super::{ApiSettings, body, paging};
 use crate::clock::Timestamp;
-use crate::event::Malformed;
 use crate::model::settings::Settings;
 use crate::operator::masking::Reader;
 use crate::store::{SettingsChange, SettingsPut};
@@ -97,8 +96,9 @@ pub(super) async fn versions(
     query: Result<Query<VersionListQuery>, QueryRejection>,
 ) -> Result<Json<VersionsAnswer>, ApiRefusal> {
     let tenant = path::tenant(path)?;
-    let Query(VersionListQuery { limit, after }) =
-        query.map_err(|_| Malformed::at("$", "may be asked for with limit and after, and with nothing else"))?;
+    let Query(VersionListQuery { limit, after }) = query.map_err(|refused| {
+        paging::unreadable(&refused, "may be asked for with limit and after, and with nothing else")
+    })?;
     let limit = paging::limit(limit)?;
     let before = after.map(|after| after.parse::<i64>()).transpose().map_err(|_| paging::no_cursor())?;
     let mut changes = console.store.settings_changes(&tenant, caller.scope(), before, limit + 1).await?;

@@ -138,6 +138,8 @@ struct LockRow {
     last_failure_at: Timestamp,
     /// The links that were used.
     caused_by: Vec<CausingLink>,
+    /// What `--after` takes to go on behind it.
+    cursor: String,
     #[serde(skip)]
     now: Timestamp,
 }
@@ -151,6 +153,7 @@ struct CausingLink {
 
 impl LockRow {
     async fn of(app: &App, lock: PortalLock, now: Timestamp) -> anyhow::Result<Self> {
+        let cursor = lock.cursor().to_string();
         let PortalLock { tenant, customer, root, until, last_failure_at, roots } = lock;
         let mut caused_by = Vec::with_capacity(roots.len());
         for delivery_id in roots {
@@ -158,7 +161,16 @@ impl LockRow {
                 app.store.delivery(delivery_id, &TenantScope::All).await?.map(|delivery| delivery.invoice.number);
             caused_by.push(CausingLink { delivery_id, invoice_number });
         }
-        Ok(Self { tenant_id: tenant, customer_id: customer, delivery_id: root, until, last_failure_at, caused_by, now })
+        Ok(Self {
+            tenant_id: tenant,
+            customer_id: customer,
+            delivery_id: root,
+            until,
+            last_failure_at,
+            caused_by,
+            cursor,
+            now,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::api::ApiSettings;
 use crate::api::actor::Asking;
 use crate::api::caller::Caller;
 use crate::api::document::problems::Problems;
-use crate::api::paging::{limit, no_cursor};
+use crate::api::paging::{limit, no_cursor, unreadable};
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::event::Malformed;
@@ -190,7 +190,7 @@ pub(super) async fn export(
 
 fn read(query: Result<Query<InvoiceSearchQuery>, QueryRejection>) -> Result<InvoiceSearchQuery, Malformed> {
     let expected = "must be asked for by q, and perhaps tenant_id, state, limit and after";
-    query.map(|Query(query)| query).map_err(|_| Malformed::at("$", expected))
+    query.map(|Query(query)| query).map_err(|refused| unreadable(&refused, expected))
 }
 
 impl InvoiceSearchQuery {

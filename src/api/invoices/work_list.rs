@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::api::ApiSettings;
 use crate::api::caller::Caller;
 use crate::api::document::problems::Problems;
-use crate::api::paging::page;
+use crate::api::paging::{page, unreadable};
 use crate::api::refusal::ApiRefusal;
 use crate::clock::Timestamp;
 use crate::event::Malformed;
@@ -113,9 +113,9 @@ pub(super) async fn list(
     caller: Caller,
     query: Result<Query<WorkListQuery>, QueryRejection>,
 ) -> Result<Json<WorkListAnswer>, ApiRefusal> {
-    let Query(query) = query.map_err(|_| {
-        Malformed::at(
-            "$",
+    let Query(query) = query.map_err(|refused| {
+        unreadable(
+            &refused,
             "may be asked for with kind, tenant_id, acknowledged, limit and after, and with nothing else",
         )
     })?;

@@ -18,10 +18,9 @@ use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{IdempotencyKeyHeader, OperatorInPath};
 use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, ProblemBody, Problems};
-use crate::api::paging::{limit, no_cursor};
+use crate::api::paging::{limit, no_cursor, unreadable};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
-use crate::event::Malformed;
 use crate::event::bounds::{ADDRESS_MAX, NAME_MAX, name, text};
 use crate::model::access::{InvitationKind, PrincipalKind};
 use crate::model::ids::OperatorId;
@@ -54,8 +53,8 @@ pub(super) async fn list(
     State(console): State<ApiSettings>,
     query: Result<Query<OperatorListQuery>, QueryRejection>,
 ) -> Result<Json<OperatorsAnswer>, ApiRefusal> {
-    let Query(query) =
-        query.map_err(|_| Malformed::at("$", "may be asked for with limit and after, and with nothing else"))?;
+    let Query(query) = query
+        .map_err(|refused| unreadable(&refused, "may be asked for with limit and after, and with nothing else"))?;
     let limit = limit(query.limit)?;
     // The list is in the order of addresses, and these are not to stand in one that proxies log.
     let after = match query.after.as_deref().map(Uuid::try_parse).transpose().map_err(|_| no_cursor())? {

@@ -19,11 +19,10 @@ use crate::api::act_refusal::ActRefusal;
 use crate::api::actor::Asking;
 use crate::api::document::parameters::{IdempotencyKeyHeader, TokenInPath};
 use crate::api::document::problems::{BodyProblems, IdempotencyProblems, NotFound, ProblemBody, Problems};
-use crate::api::paging::page;
+use crate::api::paging::{page, unreadable};
 use crate::api::refusal::ApiRefusal;
 use crate::api::{ApiSettings, body};
 use crate::clock::Timestamp;
-use crate::event::Malformed;
 use crate::model::access::Role;
 use crate::model::ids::{TenantId, TokenId};
 use crate::operator::people::TOKEN_LIVES;
@@ -133,8 +132,8 @@ pub(super) async fn list(
     State(console): State<ApiSettings>,
     query: Result<Query<TokenListQuery>, QueryRejection>,
 ) -> Result<Json<TokensAnswer>, ApiRefusal> {
-    let Query(query) =
-        query.map_err(|_| Malformed::at("$", "may be asked for with limit and after, and with nothing else"))?;
+    let Query(query) = query
+        .map_err(|refused| unreadable(&refused, "may be asked for with limit and after, and with nothing else"))?;
     let listed = console.store.tokens(page(query.limit, query.after.as_deref())?).await?;
     let now = console.store.now();
     let tokens = listed.items.into_iter().map(|token| ShownToken::of(token, now)).collect();

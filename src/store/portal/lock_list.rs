@@ -34,6 +34,14 @@ pub struct PortalLock {
     pub roots: Vec<DeliveryId>,
 }
 
+impl PortalLock {
+    /// Where the list goes on behind it.
+    #[must_use]
+    pub fn cursor(&self) -> LockCursor {
+        LockCursor { tenant: self.tenant.clone(), customer: self.customer.clone(), root: self.root }
+    }
+}
+
 /// A page of locks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockPage {
@@ -50,12 +58,6 @@ pub struct LockCursor {
     tenant: TenantId,
     customer: CustomerId,
     root: Option<DeliveryId>,
-}
-
-impl LockCursor {
-    fn of(lock: &PortalLock) -> Self {
-        Self { tenant: lock.tenant.clone(), customer: lock.customer.clone(), root: lock.root }
-    }
 }
 
 impl fmt::Display for LockCursor {
@@ -102,7 +104,7 @@ impl Store {
         }
         let more = locks.len() > wanted;
         locks.truncate(wanted);
-        let next = locks.last().filter(|_| more).map(LockCursor::of);
+        let next = locks.last().filter(|_| more).map(PortalLock::cursor);
         Ok(LockPage { locks, next })
     }
 

@@ -44,6 +44,13 @@ async fn a_lock_is_listed_and_lifted(database: TestDatabase) {
     for wrong in ["limit=0", "limit=501", "limit=x", "after=", "after=5.7", "after=AAAA"] {
         api.get(&format!("/api/v1/portal-locks?{wrong}")).await.refusal(400);
     }
+    for list in ["portal-locks?", "work-list?", "invoices?q=R&", "audit?", "links?tenant_id=acme&", "tenants?"] {
+        for limit in ["-1", "1e2", ""] {
+            let answer = api.get(&format!("/api/v1/{list}limit={limit}")).await;
+            answer.refusal(400);
+            assert_eq!(answer.json["path"], "limit", "{list} {limit:?}");
+        }
+    }
 
     let lift = async |body: Value| send(api.request(Method::POST, "/api/v1/portal-locks/lift").json(&body)).await;
     lift(json!({ "tenant_id": "acme", "customer_id": "C-1" })).await.refusal(400);

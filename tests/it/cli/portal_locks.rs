@@ -40,6 +40,7 @@ async fn locks_are_listed_a_page_at_a_time() {
     let page = printed(&support, &["portal-locks", "list", "--limit", "1"]);
     let (_, after) = page.split_once("there are more: the same with --after ").expect("it says how to read on");
     let (cursor, _) = after.split_once(',').expect("a cursor");
+    assert_eq!(first[0]["cursor"], cursor, "programs go on behind any row");
     let rest = objects(&support, &["portal-locks", "list", "--after", cursor]);
     assert_eq!(rest.iter().filter(|row| !row["delivery_id"].is_null()).count(), 2, "{rest:?}");
 }
