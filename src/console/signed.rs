@@ -241,7 +241,8 @@ impl<T: DeserializeOwned> FromRequest<Console> for SignedForm<T> {
         let again = |parts: &Parts| Request::from_parts(parts.clone(), Body::from(bytes.clone()));
         let token = Form::<FormTokenField>::from_request(again(&parts), &()).await.map_err(|_| outdated())?;
         check_form(console, &parts.headers, &signed.session, &token.csrf).map_err(|()| outdated())?;
-        let Form(form) = Form::<T>::from_request(again(&parts), &()).await.map_err(|_| outdated())?;
+        let form = Form::<T>::from_request(again(&parts), &()).await;
+        let Form(form) = form.map_err(|_| pages::form_unreadable(&signed.front()))?;
         Ok(Self { signed, form })
     }
 }

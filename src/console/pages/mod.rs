@@ -83,8 +83,8 @@ pub use enrolment::{InvitationPage, RecoveryCodesPage, TotpSetUpPage, invitation
 pub use invoice::{DocumentFact, InvoiceFacts, InvoiceNumberPage, InvoiceSection, LinkFact, RecipientFact, invoice};
 pub use layout::{ConsoleLayout, SignedOutLayout, TenantName};
 pub use notice::{
-    conflict, cursor_unknown, failed, forbidden, form_outdated, invitation_unknown, not_found, session_over, too_many,
-    unavailable,
+    conflict, cursor_unknown, failed, forbidden, form_outdated, form_unreadable, invitation_unknown, not_found,
+    session_over, too_many, unavailable,
 };
 pub use operators::{InvitationLink, OperatorForm, OperatorRow, OperatorState, OperatorsPage, operators};
 pub use portal_settings::{PortalSettingsPage, SettingsPreviews, SettingsVersionRow, portal_settings};

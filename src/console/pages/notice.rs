@@ -76,6 +76,12 @@ pub fn form_outdated(layout: &SignedOutLayout<'_>) -> Response {
     show(layout, StatusCode::FORBIDDEN, |words| words.notices.form_outdated, WayOut::Start, None)
 }
 
+/// A form of this session that cannot be read: a field stands in it twice.
+#[must_use]
+pub fn form_unreadable(layout: &SignedOutLayout<'_>) -> Response {
+    show(layout, StatusCode::BAD_REQUEST, |words| words.notices.form_unreadable, WayOut::Start, None)
+}
+
 /// What was asked for does not fit the state any more.
 #[must_use]
 pub fn conflict(layout: &SignedOutLayout<'_>) -> Response {

@@ -283,6 +283,7 @@ fn notices(language: ConsoleLanguage) -> Vec<(&'static str, Response)> {
         ("not-found", not_found(&layout)),
         ("forbidden", forbidden(&layout)),
         ("form-outdated", form_outdated(&layout)),
+        ("form-unreadable", form_unreadable(&layout)),
         ("cursor-unknown", cursor_unknown(&layout)),
         ("conflict", conflict(&layout)),
         ("session-over", session_over(&layout)),

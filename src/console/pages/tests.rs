@@ -168,14 +168,14 @@ async fn every_page_is_whole_in_every_language_whatever_it_shows() {
             }
         }
     }
-    assert_eq!(seen.len(), 75, "{seen:?}");
+    assert_eq!(seen.len(), 76, "{seen:?}");
 }
 
 #[tokio::test]
 async fn a_page_has_the_status_of_what_it_says() {
     for page in ConsoleSample::of(Role::Admin, false).pages(ConsoleLanguage::English).await {
         let expected = match page.name {
-            "cursor-unknown" => 400,
+            "cursor-unknown" | "form-unreadable" => 400,
             "forbidden" | "form-outdated" | "session-over" => 403,
             "not-found" | "invitation-unknown" => 404,
             "conflict" | "settings-meanwhile" | "resend-changed" => 409,

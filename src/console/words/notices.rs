@@ -29,6 +29,11 @@ words! { NoticeTexts {
         notice("Please reload the page", "The form was out of date; nothing has happened. Go back, reload the page and try again."),
         notice("Laad de pagina opnieuw", "Het formulier was verouderd; er is niets gebeurd. Ga terug, laad de pagina opnieuw en probeer het nog eens."),
         notice("Veuillez recharger la page", "Le formulaire n’était plus à jour\u{a0}; rien ne s’est passé. Revenez en arrière, rechargez la page et réessayez.");
+    form_unreadable: ConsoleNotice =
+        notice("Das Formular ist nicht lesbar", "Ein Feld kam doppelt oder unvollständig an; es ist nichts geschehen. Gehen Sie zurück, laden Sie die Seite neu, und versuchen Sie es noch einmal."),
+        notice("The form cannot be read", "A field arrived twice or incomplete; nothing has happened. Go back, reload the page and try again."),
+        notice("Het formulier is niet leesbaar", "Een veld kwam dubbel of onvolledig aan; er is niets gebeurd. Ga terug, laad de pagina opnieuw en probeer het nog eens."),
+        notice("Le formulaire est illisible", "Un champ est arrivé en double ou incomplet\u{a0}; rien ne s’est passé. Revenez en arrière, rechargez la page et réessayez.");
     cursor_unknown: ConsoleNotice =
         notice("Hier geht die Liste nicht weiter", "In der Adresse steht nicht, wo die Seite davor zu Ende war. Beginnen Sie die Liste von vorn."),
         notice("The list cannot be continued here", "The address does not say where the previous page ended. Start the list again."),

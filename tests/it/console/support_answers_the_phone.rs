@@ -350,6 +350,16 @@ async fn a_form_that_is_not_ours_does_nothing(database: TestDatabase) {
         let foreign = browser.bare(Method::POST, &path).header("sec-fetch-site", "cross-site");
         assert_eq!(answer(form_of(foreign, &form)).await.status, StatusCode::FORBIDDEN, "{path}");
     }
+    // Ours, with a field that stands in it twice.
+    let twice = [
+        ("csrf", token.as_str()),
+        ("delivery", delivery.as_str()),
+        ("reason", "lost"),
+        ("to", "one@customer.example"),
+        ("to", "other@customer.example"),
+    ];
+    let twice = answer(form_of(browser.request(Method::POST, "/resend"), &twice)).await;
+    assert_eq!(twice.status, StatusCode::BAD_REQUEST, "{twice:?}");
     assert_eq!(rows(&desk).await, before);
     desk.end().await;
 }
