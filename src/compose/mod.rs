@@ -15,6 +15,7 @@ pub mod sample;
 mod sources;
 mod spare_utf8;
 mod templates;
+mod tenant_values;
 mod tenant_view;
 mod test_message;
 mod view;

@@ -3,14 +3,15 @@
 //! The rules of what a mail may carry are kept here rather than in the templates, so that a tenant's own template
 //! cannot break them: what a plan forbids never reaches it.
 
+use minijinja::Value;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::colour::Colours;
 use super::date::{self, Dates};
 use super::locale::Locale;
 use super::money::Money;
-use super::tenant_view::{TenantView, web_url};
+use super::tenant_values::TenantValues;
+use super::tenant_view::web_url;
 use super::{Attachment, Snapshot};
 use crate::clean;
 use crate::event::{Balance, Invoice, InvoiceAmounts};
@@ -28,7 +29,8 @@ pub(super) struct TemplateView {
     method: Option<&'static str>,
     /// Whether amounts and dates may be shown.
     details: bool,
-    tenant: TenantView,
+    /// [`TenantView`](super::TenantView).
+    tenant: Value,
     customer_name: Option<String>,
     invoice: InvoiceView,
     /// What is attached.
@@ -37,7 +39,8 @@ pub(super) struct TemplateView {
     document_count: usize,
     /// Where the portal shows the invoice.
     link: Option<String>,
-    colour: Colours,
+    /// [`Colours`](super::colour::Colours).
+    colour: Value,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +95,7 @@ impl TemplateView {
         let access = access(plan, snapshot.portal_link.is_some());
         let details = !matches!(plan, Plan::Link { access: PortalAccess::EveryPageVerified });
         let shows_link = matches!(access, "open" | "verified" | "every_page");
+        let tenant = TenantValues::of(&snapshot.tenant);
         let mut invoice = InvoiceView::number_only(&snapshot.data.invoice);
         if details {
             invoice.add_details(snapshot, customs);
@@ -108,7 +112,7 @@ impl TemplateView {
                 .filter(|_| matches!(access, "verified" | "every_page"))
                 .map(|method| method.into_str()),
             details,
-            tenant: TenantView::of(&snapshot.tenant),
+            tenant: tenant.tenant,
             customer_name: details.then(|| clean::whole(&snapshot.customer_name)).filter(|name| !name.is_empty()),
             invoice,
             documents: attachments.iter().map(|attachment| DocumentView::of(attachment, customs)).collect(),
@@ -118,7 +122,7 @@ impl TemplateView {
                 .as_deref()
                 .filter(|_| shows_link)
                 .and_then(|link| web_url(link, &["https", "http"])),
-            colour: Colours::of(snapshot.tenant.branding.colour.as_deref()),
+            colour: tenant.colour,
         }
     }
 }
