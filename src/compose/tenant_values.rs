@@ -23,14 +23,14 @@ pub(super) struct TenantValues {
     pub(super) colour: Value,
 }
 
-struct Kept {
+struct KeptValues {
     /// As long as it is held, no other profile has its address in memory.
     _profile: Arc<TenantProfile>,
     values: TenantValues,
 }
 
 thread_local! {
-    static KEPT: RefCell<HashMap<*const TenantProfile, Kept>> = RefCell::default();
+    static KEPT: RefCell<HashMap<*const TenantProfile, KeptValues>> = RefCell::default();
 }
 
 impl TenantValues {
@@ -42,7 +42,7 @@ impl TenantValues {
             if kept.len() >= KEPT_MAX && !kept.contains_key(&key) {
                 kept.clear();
             }
-            let made = || Kept { _profile: Arc::clone(profile), values: Self::make(profile) };
+            let made = || KeptValues { _profile: Arc::clone(profile), values: Self::make(profile) };
             kept.entry(key).or_insert_with(made).values.clone()
         })
     }

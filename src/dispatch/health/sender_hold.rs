@@ -262,7 +262,7 @@ impl SenderGuard {
     }
 
     async fn limited(&self, hold: &SenderHold, delivery: DeliveryId) -> Result<(), StoreError> {
-        self.hold_sender(hold.clone()).await?;
+        self.hold_sender(hold.clone(), None).await?;
         self.store.keep_tripped(hold, delivery).await
     }
 
@@ -304,15 +304,15 @@ impl SenderGuard {
         };
         let now = self.store.now();
         let hold = new_hold(relay, sender, reason, (phase, &answers[current].code), (dates[trip.first], now));
-        self.hold_sender(hold).await
+        self.hold_sender(hold, Some(*delivery)).await
     }
 
-    async fn hold_sender(&self, hold: SenderHold) -> Result<(), StoreError> {
+    async fn hold_sender(&self, hold: SenderHold, tripped_by: Option<DeliveryId>) -> Result<(), StoreError> {
         let (relay, keys, now) = (hold.relay.clone(), hold.keys(), self.store.now());
         let lost =
             LostBy { relay: &relay, keys: &keys, phase: hold.phase, code: &hold.code, since: now.minus(LOST_WITHIN) };
         let lost = self.store.lost_deliveries(&lost, RETURNED_MAX).await?;
-        let (hold, new) = self.store.hold_sender(&hold, &lost).await?;
+        let Some((hold, new)) = self.store.hold_sender(&hold, &lost, tripped_by).await? else { return Ok(()) };
         if new && self.refuses_every_sender(&hold).await? {
             return self.look().await;
         }

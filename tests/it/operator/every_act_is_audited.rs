@@ -95,7 +95,7 @@ async fn act(support: &Support, action: AuditAction, who: &Actor) -> Tested {
         AuditAction::RelayResumed => store.pause_relay(&"default".into(), false, who).await.expect("answered"),
         AuditAction::SenderReleased => {
             let hold = hold(&support.database);
-            store.hold_sender(&hold, &[]).await.expect("answered");
+            store.hold_sender(&hold, &[], None).await.expect("answered");
             assert!(store.release_sender(&hold.relay, &hold.sender, who).await.expect("answered"));
         }
         AuditAction::LinksRevoked => {

@@ -187,7 +187,7 @@ async fn what_a_sender_lost_before_is_held(database: TestDatabase) {
     assert_eq!(database.number(MARKED).await, 2);
     let store = &database.store;
     let sender_hold = hold(&database);
-    store.hold_sender(&sender_hold, &tripped(&claimed[..1])).await.expect("answered");
+    store.hold_sender(&sender_hold, &tripped(&claimed[..1]), None).await.expect("answered");
     let since = sender_hold.lost_since().expect("a refusal ends deliveries");
     assert_eq!(store.return_lost(&sender_hold, since, 10).await.expect("answered"), 1);
     assert!(store.release_sender(&relay(), &sender_hold.sender, &actor(WHO)).await.expect("answered"));
@@ -198,7 +198,7 @@ async fn what_a_sender_lost_before_and_is_let_go_is_its_senders(database: TestDa
     let claimed = refused(&database).await;
     hold_all(&database).await;
     assert_eq!(let_all_go(&database).await, 0);
-    database.store.hold_sender(&hold(&database), &tripped(&claimed)).await.expect("answered");
+    database.store.hold_sender(&hold(&database), &tripped(&claimed), None).await.expect("answered");
     let by_sender = "SELECT COUNT(*) FROM lane_entry WHERE held = 'the relay refuses its sender'";
     assert_eq!(database.number(by_sender).await, 2);
     database.assert_ledger().await;

@@ -72,7 +72,7 @@ async fn what_is_refused_meanwhile_waits_on(database: TestDatabase) {
 /// The refusals are recorded, and not brought back yet.
 async fn what_a_held_sender_lost_is_held_too(database: TestDatabase) {
     refused(&database).await;
-    database.store.hold_sender(&hold(&database), &[]).await.expect("answered");
+    database.store.hold_sender(&hold(&database), &[], None).await.expect("answered");
     assert_eq!(hold_all(&database).await, HeldCounts { held: 2, under_way: 0 });
     assert_eq!(database.number(BY_HAND).await, 2);
     assert_eq!(database.number("SELECT COUNT(*) FROM dead_letter WHERE state = 'open'").await, 0);

@@ -38,7 +38,7 @@ async fn a_refusal_that_is_recorded_during_a_hold_is_seen_by_it() {
     assert_eq!(held, HeldCounts::default(), "it was refused before");
     assert_eq!((states(&database).await["dead"], database.number(MARKED).await), (1, 1));
 
-    database.store.hold_sender(&hold(&database), &tripped(&[claimed])).await.expect("answered");
+    database.store.hold_sender(&hold(&database), &tripped(&[claimed]), None).await.expect("answered");
     waits_until_it_is_let_go(&database, 1).await;
 }
 

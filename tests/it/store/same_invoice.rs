@@ -252,7 +252,7 @@ async fn a_sender_s_hold_takes_nothing_back_that_is_sent_already(database: TestD
     support.die(ReasonCode::Refused).await;
     assert!(matches!(second(&support).await, Verdict::Accepted(_)));
     let tripped = TrippedAttempt { delivery: first, claim: 1, attempts: 0 };
-    support.database.store.hold_sender(&hold(&support.database), &[tripped]).await.expect("answered");
+    support.database.store.hold_sender(&hold(&support.database), &[tripped], None).await.expect("answered");
     assert_eq!(support.states().await, ["cancelled duplicate_invoice", "due -"]);
     assert_eq!(support.letters().await, ["refused cured"]);
     support.database.assert_ledger().await;

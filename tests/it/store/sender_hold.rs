@@ -101,7 +101,8 @@ pub(super) async fn refused(database: &TestDatabase) -> Vec<Claimed> {
 pub(super) async fn held(database: &TestDatabase) -> Vec<Claimed> {
     let claimed = refused(database).await;
     let attempts: Vec<_> = claimed.iter().map(tripped).collect();
-    let (stands, new) = database.store.hold_sender(&hold(database), &attempts).await.expect("answered");
+    let (stands, new) =
+        database.store.hold_sender(&hold(database), &attempts, None).await.expect("answered").expect("it is held");
     assert!(new && stands == hold(database));
     assert_eq!(database.store.held_senders().await.expect("answered"), [(stands, 2)]);
     claimed
@@ -136,7 +137,8 @@ async fn what_tripped_it_waits_as_if_it_had_not_been_tried(database: TestDatabas
 
     // The answer was lost, and it is done again.
     let attempts: Vec<_> = claimed.iter().map(tripped).collect();
-    let (_, new) = database.store.hold_sender(&hold(&database), &attempts).await.expect("answered");
+    let (_, new) =
+        database.store.hold_sender(&hold(&database), &attempts, None).await.expect("answered").expect("it is held");
     assert!(!new);
     assert_eq!(database.number(HELD).await, 2);
     database.clock.advance(Duration::from_hours(2));
@@ -149,7 +151,7 @@ async fn what_tripped_it_waits_as_if_it_had_not_been_tried(database: TestDatabas
 async fn a_later_attempt_is_left_alone(database: TestDatabase) {
     let claimed = refused(&database).await;
     let later = claimed.iter().map(|claimed| TrippedAttempt { claim: claimed.claim + 1, ..tripped(claimed) });
-    database.store.hold_sender(&hold(&database), &later.collect::<Vec<_>>()).await.expect("answered");
+    database.store.hold_sender(&hold(&database), &later.collect::<Vec<_>>(), None).await.expect("answered");
     assert_eq!(database.number(HELD).await, 0);
     assert_eq!(states(&database).await["dead"], 2);
     database.assert_ledger().await;
@@ -188,7 +190,7 @@ async fn few_senders_are_tried_at_once(database: TestDatabase) {
         ..hold(&database)
     });
     for other in others.collect::<Vec<_>>() {
-        store.hold_sender(&other, &[]).await.expect("answered");
+        store.hold_sender(&other, &[], None).await.expect("answered");
     }
     // Of two deliveries the first hold keeps one.
     database
@@ -278,7 +280,7 @@ async fn a_trial_goes_on_until_its_attempt_is_recorded(database: TestDatabase) {
 
 async fn a_hold_of_nothing_ends(database: TestDatabase) {
     let store = &database.store;
-    store.hold_sender(&hold(&database), &[]).await.expect("answered");
+    store.hold_sender(&hold(&database), &[], None).await.expect("answered");
     assert_eq!(store.held_senders().await.expect("answered"), [(hold(&database), 0)]);
     database.clock.advance(Duration::from_mins(5));
     assert!(store.begin_trial(&stands(&database).await, 1).await.expect("answered"));
@@ -288,7 +290,8 @@ async fn a_hold_of_nothing_ends(database: TestDatabase) {
 /// The refusal is recorded, and the worker dies before it looks at what it means.
 async fn what_was_lost_while_its_worker_died_is_found(database: TestDatabase) {
     refused(&database).await;
-    let (stands, _) = database.store.hold_sender(&hold(&database), &[]).await.expect("answered");
+    let (stands, _) =
+        database.store.hold_sender(&hold(&database), &[], None).await.expect("answered").expect("it is held");
     let since = database.clock.now().minus(Duration::from_mins(10));
     assert_eq!(database.store.return_lost(&stands, since, 1).await.expect("answered"), 1);
     assert_eq!(database.store.return_lost(&stands, since, 10).await.expect("answered"), 1);

@@ -23,6 +23,7 @@ on_both_databases!(
     what_is_released_later_counts_until_then,
     what_has_ended_is_released_too,
     what_is_refused_once_more_stays_released,
+    what_was_counted_before_the_release_holds_nobody,
     what_tripped_the_hold_of_another_sender_is_left_alone,
 );
 
@@ -162,13 +163,26 @@ async fn what_is_refused_once_more_stays_released(database: TestDatabase) {
     let claimed = claim(&database, worker, 2).await;
     let records: Vec<_> = claimed.iter().map(|claimed| dead(&database, claimed, worker, key())).collect();
     store.record(&records).await.expect("answered");
-    let (again, new) = store.hold_sender(&hold(&database), &tripped(&claimed)).await.expect("answered");
+    let (again, new) =
+        store.hold_sender(&hold(&database), &tripped(&claimed), None).await.expect("answered").expect("it is held");
     assert!(new);
     store.keep_tripped(&again, claimed[0].delivery).await.expect("answered");
     let waiting = format!("SELECT COUNT(*) FROM lane_entry WHERE held = '{}'", again.description);
     assert_eq!(database.number(waiting).await, 2, "they wait with the others");
     assert_eq!((database.number(RELEASED).await, counting(&database).await), (2, 0));
     database.assert_ledger().await;
+}
+
+/// A second worker has counted the same refusals, and comes after the release.
+async fn what_was_counted_before_the_release_holds_nobody(database: TestDatabase) {
+    let claimed = held(&database).await;
+    release(&database).await;
+    let again = hold(&database);
+    let by = |delivery| database.store.hold_sender(&again, &[], delivery);
+    assert_eq!(by(Some(claimed[0].delivery)).await.expect("answered"), None);
+    assert_eq!(database.store.sender_holds().await.expect("answered"), []);
+    let other = add_due(&database, "acme", 1).await[0];
+    assert!(by(Some(other)).await.expect("answered").is_some_and(|(_, new)| new), "it has refusals of its own");
 }
 
 async fn what_tripped_the_hold_of_another_sender_is_left_alone(database: TestDatabase) {
@@ -181,7 +195,7 @@ async fn what_tripped_the_hold_of_another_sender_is_left_alone(database: TestDat
     database.store.record(&[dead(&database, &claimed[0], worker, other)]).await.expect("answered");
     let description = "the relay refuses another sender".to_owned();
     let other = SenderHold { sender: address.clone(), envelope_sender: address, description, ..hold(&database) };
-    database.store.hold_sender(&other, &tripped(&claimed)).await.expect("answered");
+    database.store.hold_sender(&other, &tripped(&claimed), None).await.expect("answered");
     assert_eq!(hold_all(&database).await, HeldCounts { held: 3, under_way: 0 });
     release(&database).await;
     assert_eq!(database.number("SELECT COUNT(*) FROM delivery WHERE tripped_at > 0").await, 1);

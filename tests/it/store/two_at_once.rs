@@ -172,7 +172,7 @@ async fn a_resend_and_a_sender_s_hold_in_any_order(database: TestDatabase) {
     let support = Support::with_acme(database).await;
     let tripped = [rejected(&support).await];
     let hold = hold(&support.database);
-    let (held, resent) = tokio::join!(support.database.store.hold_sender(&hold, &tripped), support.resend(None));
+    let (held, resent) = tokio::join!(support.database.store.hold_sender(&hold, &tripped, None), support.resend(None));
     held.expect("answered");
     let expected = match resent.expect("it is sent again").original_was {
         DeliveryState::Due => ["cancelled superseded", "due -"],
@@ -194,7 +194,7 @@ async fn a_hold_after_the_resend_has_looked_takes_nothing_back() {
         support.resend(None),
         async {
             waiting(&support.database, 1).await;
-            support.database.store.hold_sender(&hold, &tripped).await
+            support.database.store.hold_sender(&hold, &tripped, None).await
         },
         async {
             waiting(&support.database, 2).await;
@@ -220,7 +220,7 @@ async fn a_resend_after_the_hold_has_looked_cancels_what_it_took_back() {
             waiting(&support.database, 1).await;
             support.resend(None).await
         },
-        support.database.store.hold_sender(&hold, &tripped),
+        support.database.store.hold_sender(&hold, &tripped, None),
         async {
             waiting(&support.database, 2).await;
             row.let_go().await;
@@ -248,7 +248,7 @@ async fn an_event_after_the_hold_has_looked_is_a_duplicate() {
             waiting(&support.database, 1).await;
             support.take(&twin).await
         },
-        support.database.store.hold_sender(&hold, &tripped),
+        support.database.store.hold_sender(&hold, &tripped, None),
         async {
             waiting(&support.database, 2).await;
             row.let_go().await;

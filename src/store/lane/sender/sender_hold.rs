@@ -131,15 +131,24 @@ impl Store {
 
     /// Holds a sender, unless it is held already, and has the deliveries back that these attempts ended: they wait with
     /// the others, as if the attempts had not been made. Returns the hold, and whether it is new. May be repeated.
+    ///
+    /// `tripped_by` is the delivery whose refusal came last. Nothing is held, and none returned, if a person has released it
+    /// since its refusals were counted: another worker had held the sender for the same ones.
     pub async fn hold_sender(
         &self,
         hold: &SenderHold,
         attempts: &[TrippedAttempt],
-    ) -> Result<(SenderHold, bool), StoreError> {
+        tripped_by: Option<DeliveryId>,
+    ) -> Result<Option<(SenderHold, bool)>, StoreError> {
         let now = self.now();
         let mut transaction = self.begin().await?;
         lock_tenants_of(&mut transaction, attempts).await?;
         let inserted = insert(&mut transaction, hold).await?;
+        // Asked after the insert, which waits for a release under way: what was released first is seen, and a release that
+        // comes later ends this hold.
+        if inserted && is_released(&mut transaction, tripped_by).await? {
+            return Ok(None);
+        }
         let row = sql("SELECT * FROM sender_hold WHERE relay = $1 AND sender = $2")
             .bind(&hold.relay)
             .bind(&hold.sender)
@@ -148,7 +157,7 @@ impl Store {
         let stands = SenderHold::read(&row)?;
         bring_back(&mut transaction, coming_back(&stands), attempts, now).await?;
         transaction.commit().await?;
-        Ok((stands, inserted))
+        Ok(Some((stands, inserted)))
     }
 
     /// Brings up to `limit` deliveries back that the answer which a hold stands for ended since `since`; returns how
@@ -270,6 +279,13 @@ impl Store {
         transaction.commit().await?;
         Ok(freed.len() as u64)
     }
+}
+
+/// Whether a person has released what this delivery tripped.
+async fn is_released(on: &mut Transaction, delivery: Option<DeliveryId>) -> Result<bool, StoreError> {
+    let released =
+        sql("SELECT 1 AS one FROM delivery WHERE id = $1 AND tripped_at = 0").bind(delivery).optional(on).await?;
+    Ok(released.is_some())
 }
 
 async fn insert(on: &mut Transaction, hold: &SenderHold) -> Result<bool, StoreError> {
