@@ -35,7 +35,7 @@ struct BulkAct {
 #[derive(Debug, PartialEq, Eq)]
 pub struct NamedAct {
     pub action: AuditAction,
-    /// Never erased: it is the program's word, nothing that people have named.
+    /// Never erased: a fixed word, never a name that somebody chose.
     pub subject: &'static str,
     /// What goes with the erasure of whom it names.
     pub change: Option<Json>,

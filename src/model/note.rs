@@ -109,7 +109,7 @@ pub enum NoteKind {
         /// None: for none of them a template is written, and the mail is in English.
         used: Option<NamedLocale>,
     },
-    /// Somebody of the event gets no mail although others do.
+    /// One of the event's recipients is left out, and the others get the mail.
     AddressLeftOut {
         role: RecipientRole,
         fault: InvalidAddress,

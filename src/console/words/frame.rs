@@ -258,7 +258,7 @@ words! { FrameWords {
             ActionDone::Resent => "Le renvoi est en cours. Cette page montre comment il se termine.",
             ActionDone::ResentBefore => "Le formulaire est arrivé deux fois\u{a0}; un seul envoi part.",
             ActionDone::Cancelled => "L’envoi est annulé.",
-            ActionDone::SentNow => "Elle sera la prochaine envoyée.",
+            ActionDone::SentNow => "La facture sera envoyée en premier.",
             ActionDone::MarkedSent => "Marqué comme envoyé.",
             ActionDone::Acknowledged => "Traité\u{a0}: n’est plus dans la liste.",
             ActionDone::LinksRevoked => "Les liens n’ouvrent plus rien.",

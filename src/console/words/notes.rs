@@ -24,7 +24,7 @@ words! { NoteWords {
         "On ne sait pas quels destinataires le relais avait acceptés.";
     superseded: fn(&str) -> String =
         |by| format!("Durch eine erneute Sendung ersetzt: Zustellung {by}."), |by| format!("A resend took its place: delivery {by}."),
-        |by| format!("Vervangen door een nieuwe verzending: {by}."), |by| format!("Remplacé par un nouvel envoi\u{a0}: {by}.");
+        |by| format!("Vervangen door een nieuwe verzending: {by}."), |by| format!("Remplacée par un nouvel envoi\u{a0}: {by}.");
     superseded_uncertain: fn(&str) -> String =
         |by| format!("Ausgang ungewiss; erneut gesendet mit Zustellung {by}."), |by| format!("Outcome uncertain; resent as delivery {by}."),
         |by| format!("Uitkomst onzeker; opnieuw verstuurd als verzending {by}."),
@@ -89,22 +89,22 @@ words! { NoteWords {
         |since| format!("Zurückgehalten: Was seit {since} gesendet wurde, fehlt hier vielleicht."),
         |since| format!("Held: what was sent since {since} may be missing here."),
         |since| format!("Tegengehouden: wat sinds {since} is verstuurd, ontbreekt hier misschien."),
-        |since| format!("Retenu\u{a0}: ce qui a été envoyé depuis {since} manque peut-être ici.");
+        |since| format!("Retenue\u{a0}: ce qui a été envoyé depuis {since} manque peut-être ici.");
     held_if_back: fn(&str) -> String =
         |since| format!("Wird zurückgehalten, falls sie wieder fällig wird: Was seit {since} gesendet wurde, fehlt hier vielleicht."),
         |since| format!("Held if it becomes due again: what was sent since {since} may be missing here."),
         |since| format!("Wordt tegengehouden als die weer aan de beurt komt: wat sinds {since} is verstuurd, ontbreekt hier misschien."),
-        |since| format!("Sera retenu s’il redevient à envoyer\u{a0}: ce qui a été envoyé depuis {since} manque peut-être ici.");
-    let_go = "Freigegeben.", "Let go.", "Vrijgegeven.", "Libéré.";
+        |since| format!("Sera retenue si elle redevient à envoyer\u{a0}: ce qui a été envoyé depuis {since} manque peut-être ici.");
+    let_go = "Freigegeben.", "Let go.", "Vrijgegeven.", "Libérée.";
     held_with_tenant =
         "Zurückgehalten: Der Mandant ist angehalten.", "Held: the tenant is paused.", "Tegengehouden: de tenant is gepauzeerd.",
-        "Retenu\u{a0}: le mandant est suspendu.";
+        "Retenue\u{a0}: le mandant est suspendu.";
     let_go_with_tenant =
         "Freigegeben: Der Mandant ist fortgesetzt.", "Let go: the tenant is resumed.", "Vrijgegeven: de tenant is hervat.",
-        "Libéré\u{a0}: le mandant a repris.";
+        "Libérée\u{a0}: le mandant a repris.";
     let_go_with_new_sender =
         "Freigegeben mit dem neuen Absender des Mandanten.", "Let go with the tenant’s new sender.",
-        "Vrijgegeven met de nieuwe afzender van de tenant.", "Libéré avec le nouvel expéditeur du mandant.";
+        "Vrijgegeven met de nieuwe afzender van de tenant.", "Libérée avec le nouvel expéditeur du mandant.";
     discarded = "Verworfen.", "Discarded.", "Verworpen.", "Écartée.";
     restored =
         "Zu den Dead Letters zurückgelegt.", "Restored to the dead letters.", "Teruggezet bij de dead letters.",
@@ -129,7 +129,7 @@ words! { NoteWords {
         "Neu verfasst ohne die Kopien und das Reply-To, deren Adressen SMTPUTF8 brauchen, was das Relay nicht anbietet.",
         "Composed anew without the copies and the Reply-To whose addresses need SMTPUTF8, which the relay does not offer.",
         "Opnieuw opgesteld zonder de kopieën en de Reply-To waarvan de adressen SMTPUTF8 nodig hebben, wat de relay niet aanbiedt.",
-        "Recomposé sans les copies ni le Reply-To dont les adresses exigent SMTPUTF8, que le relais ne propose pas.";
+        "Recomposée sans les copies ni le Reply-To dont les adresses exigent SMTPUTF8, que le relais ne propose pas.";
     sent_once_more =
         "Der Worker endete mitten in DATA; noch einmal gesendet, wie es für das Relay eingestellt ist.",
         "Its worker ended in the middle of DATA; sent once more, as its relay is configured.",
@@ -229,7 +229,7 @@ words! { NoteWords {
             InvalidAddress::TooLong => "It is longer than 254 octets, or its part before the @ longer than 64.",
             InvalidAddress::Several => "It is more than one address; each recipient needs an entry of its own.",
             InvalidAddress::Named => "It is more than the address; a name belongs in a field of its own.",
-            InvalidAddress::LocalPart => "The part before the @ has signs that may not stand there.",
+            InvalidAddress::LocalPart => "The part before the @ contains characters that are not allowed there.",
             InvalidAddress::Domain => "The part after the @ is not a domain name.",
         },
         |fault| match fault {

@@ -18,6 +18,7 @@ use crate::store::db::error::StoreError;
 use crate::store::db::page::Cursor;
 use crate::store::db::statement::sql;
 use crate::store::db::value::Row;
+use crate::store::delivery::erased::known_customer;
 use crate::store::directory::verification::{read_verification, verification_columns};
 use crate::store::{DatabaseConnection, Store};
 
@@ -108,7 +109,8 @@ async fn complete(
     let records: BTreeMap<CustomerId, (Option<CustomerType>, VerificationRecord)> = sql(concat!(
         "WITH {rows} SELECT customer.id, customer.type, ",
         verification_columns!(),
-        " FROM rows JOIN customer ON customer.tenant_id = $2 AND customer.id = rows.id"
+        " FROM rows JOIN customer ON customer.tenant_id = $2 AND customer.id = rows.id AND ",
+        known_customer!()
     ))
     .bind(RULES_VERSION)
     .bind(tenant)

@@ -10,10 +10,11 @@ use crate::store::db::value::Value;
 const TEXT_CHARS_MIN: usize = 5;
 /// Fewer digits of a mobile number, with its country's code or without it, stand in too many numbers that are not it.
 const NUMBER_DIGITS_MIN: usize = 7;
-const NATIONAL_DIGITS_MIN: usize = 8;
+/// Eight digits are a date as well.
+const NATIONAL_DIGITS_MIN: usize = 9;
 
 /// What people write between the digits of a number. [`names_person!`] has the same.
-const SEPARATORS: [char; 7] = [' ', '\u{a0}', '-', '/', '(', ')', '.'];
+const SEPARATORS: [char; 10] = [' ', '\u{a0}', '\u{202f}', '-', '\u{2011}', '\u{2013}', '/', '(', ')', '.'];
 
 /// The columns of a batch of [`Person::needles`].
 pub(in crate::store) const NEEDLES: &str = "needle text, digits text";
@@ -29,9 +30,11 @@ macro_rules! names_person {
             "), rows.needle)} > 0
                 OR rows.digits IS NOT NULL AND {postgres: position(rows.digits in translate(",
             $text,
-            ", ' \u{a0}-/().', ''))}{sqlite: instr(replace(replace(replace(replace(replace(replace(replace(",
+            ", ' \u{a0}\u{202f}-\u{2011}\u{2013}/().', ''))}{sqlite: instr(",
+            "replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(",
             $text,
-            ", ' ', ''), '\u{a0}', ''), '-', ''), '/', ''), '(', ''), ')', ''), '.', ''), rows.digits)} > 0)"
+            ", ' ', ''), '\u{a0}', ''), '\u{202f}', ''), '-', ''), '\u{2011}', ''), '\u{2013}', ''), '/', ''), '(', ''), ')', ''), '.', ''),
+             rows.digits)} > 0)"
         )
     };
 }
@@ -217,6 +220,9 @@ mod tests {
         assert!(reached_at("+3541234567").is_named_in("+354 123 4567"));
         assert!(!reached_at("+3541234567").is_named_in("invoice 1234567"));
         assert!(!reached_at("+35412").is_named_in("+35412"));
+        // A Danish one, without its code, is a date as well.
+        let danish = reached_at("+4520261123");
+        assert!(danish.is_named_in("+45 20\u{202f}26\u{2011}11\u{2013}23") && !danish.is_named_in("2026-11-23"));
         let nobody = |texts: [String; 0]| Person::new(&TenantId::from("acme"), &CustomerId::from("C-1"), texts);
         assert!(nobody([]).is_nameless() && !nobody([]).reached_at(Some("+4915155500099")).is_nameless());
     }
