@@ -242,6 +242,11 @@ pub(in crate::store) async fn move_deliveries(
     if deliveries.is_empty() {
         return Ok(Vec::new());
     }
+    // In their order, as holds and releases lock what has ended.
+    sql("WITH {rows} SELECT id FROM delivery WHERE id IN (SELECT id FROM rows) ORDER BY id {postgres: FOR UPDATE}")
+        .rows("id uuid", deliveries.iter().map(|delivery| [(*delivery).into()]))
+        .all(on)
+        .await?;
     let moved: Vec<DeliveryId> = sql("WITH {rows}
         UPDATE delivery SET concluded = $2, concluded_at = $3, class = COALESCE($4, class),
                reason = CASE WHEN $4 IS NULL THEN reason ELSE $5 END

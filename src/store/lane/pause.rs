@@ -91,7 +91,7 @@ impl Store {
             return self.unchanged(tenant).await;
         }
         let note = NoteKind::HeldWithTenant.because(reason);
-        let deliveries = self.change_in_batches(tenant, who.name(), &note, hold_statement).await?;
+        let deliveries = self.change_in_batches((tenant, true), who.name(), &note, hold_statement).await?;
         Ok(PauseChange::Done { deliveries })
     }
 
@@ -116,7 +116,7 @@ impl Store {
             return self.unchanged(tenant).await;
         }
         let note: NoteContent = NoteKind::LetGoWithTenant.into();
-        let deliveries = self.change_in_batches(tenant, who.name(), &note, let_go_statement).await?;
+        let deliveries = self.change_in_batches((tenant, false), who.name(), &note, let_go_statement).await?;
         Ok(PauseChange::Done { deliveries })
     }
 
@@ -165,16 +165,19 @@ impl Store {
         Ok(changed)
     }
 
+    /// Runs `statement` until it changes nothing, or until the tenant is not paused any more, or again, where it was to be
+    /// `paused`, or not: whoever decided that changes what is left.
     async fn change_in_batches(
         &self,
-        tenant: &TenantId,
+        (tenant, paused): (&TenantId, bool),
         who: &str,
         note: &NoteContent,
         statement: fn(&TenantId, Timestamp) -> Statement<'_>,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
         loop {
-            let batch = repeat_after_deadlock(|| self.change_batch(who, note, statement(tenant, self.now()))).await?;
+            let once = || self.change_batch((tenant, paused), who, note, statement(tenant, self.now()));
+            let batch = repeat_after_deadlock(once).await?;
             changed += batch;
             if batch == 0 {
                 return Ok(changed);
@@ -182,8 +185,24 @@ impl Store {
         }
     }
 
-    async fn change_batch(&self, who: &str, note: &NoteContent, statement: Statement<'_>) -> Result<u64, StoreError> {
+    async fn change_batch(
+        &self,
+        (tenant, paused): (&TenantId, bool),
+        who: &str,
+        note: &NoteContent,
+        statement: Statement<'_>,
+    ) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
+        // The next decision waits for this batch, and is seen by the one after it.
+        let stands =
+            sql("SELECT 1 AS one FROM tenant WHERE id = $1 AND (paused_at IS NOT NULL) = $2 {postgres: FOR SHARE}")
+                .bind(tenant)
+                .bind(paused)
+                .optional(&mut transaction)
+                .await?;
+        if stands.is_none() {
+            return Ok(0);
+        }
         let rows = statement.all(&mut transaction).await?;
         let deliveries = rows.iter().map(|row| row.get("delivery_id")).collect::<Result<Vec<DeliveryId>, _>>()?;
         insert_notes(&mut transaction, &deliveries, who, note, self.now()).await?;

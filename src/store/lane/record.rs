@@ -53,11 +53,12 @@ impl Store {
             records.iter().filter(|record| erased.contains(&record.fence.claim())).map(anonymized).collect();
         replace(&mut sorted, &anonymized);
         let late = find_late(&mut transaction, &without(&sorted, &fresh)).await?;
-        let late_and_held = while_held(&sorted, &late.held);
+        let by_hand = late.held.iter().filter(|(_, held)| *held == BY_HAND).map(|(claim, _)| *claim);
+        let late_and_held = while_held(&sorted, &by_hand.collect());
         replace(&mut sorted, &late_and_held);
         let remaining: Vec<&Record> = without(&sorted, &fresh);
         send_late_again(&mut transaction, &remaining, &late, self.now()).await?;
-        held.extend(late.held.iter().map(|claim| (*claim, BY_HAND.to_owned())));
+        held.extend(late.held);
         let late = late.claims;
         let others = without(&remaining, &late);
         let answered = keep_late_answers(&mut transaction, &others, self.now()).await?;

@@ -13,8 +13,9 @@ use invoice_dispatcher::store::{
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::operator::samples::WHO;
+use crate::store::held_and_ended::uncertain;
 use crate::store::samples::{
-    accepted, add_due, add_tenant, add_worker, attempt, claim, conclusion, data_start, deferred, states,
+    accepted, add_due, add_tenant, add_worker, attempt, claim, conclusion, data_start, deferred, sent, states,
 };
 
 on_both_databases!(
@@ -25,6 +26,8 @@ on_both_databases!(
     what_a_person_holds_stays_theirs,
     only_the_end_of_the_pause_lets_it_go,
     what_slips_through_is_held_and_what_was_left_behind_goes,
+    of_a_pause_and_its_end_at_once_the_later_counts,
+    what_is_left_of_a_late_acceptance_waits,
 );
 
 const HELD: &str =
@@ -183,4 +186,38 @@ async fn what_slips_through_is_held_and_what_was_left_behind_goes(database: Test
         .await;
     assert_eq!(database.store.hold_paused_tenants(100).await.expect("answered"), 2);
     assert_eq!(claimed(&database).await, ["acme"; 2]);
+}
+
+/// However the batches of the two come between each other.
+async fn of_a_pause_and_its_end_at_once_the_later_counts(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 20).await;
+    pause(&database).await;
+    for _ in 0..20 {
+        tokio::join!(resume(&database), pause(&database));
+        let is_paused = database.store.tenant_pause(&acme()).await.expect("answered").is_some();
+        let (held, free) = (if is_paused { 20 } else { 0 }, if is_paused { 0 } else { 20 });
+        assert_eq!(database.number(HELD).await, held, "paused: {is_paused}");
+        assert_eq!(database.number("SELECT COUNT(*) FROM lane_entry WHERE held IS NULL").await, free);
+        if !is_paused {
+            pause(&database).await;
+        }
+    }
+}
+
+async fn what_is_left_of_a_late_acceptance_waits(database: TestDatabase) {
+    let (claimed, slow) = uncertain(&database).await;
+    pause(&database).await;
+    let now = database.clock.now();
+    let (_, mut rest, mut entry) = accepted("acme", "rest", now);
+    rest.role = DeliveryRole::Rest;
+    (rest.root, rest.main) = (claimed.delivery, claimed.delivery);
+    entry.delivery = rest.id;
+    let mut concluded = conclusion(&claimed, Concluded::Sent, ReasonCode::Accepted, now);
+    concluded.rest = Some(RemainderDelivery { delivery: rest, entry });
+    let next = NextState::Concluded(Box::new(concluded));
+    let record = Record { next, ..sent(&claimed, slow, now) };
+    assert_eq!(database.store.record(&[record]).await.expect("answered"), [Recorded::Done]);
+    assert_eq!((states(&database).await["sent"], database.number(HELD).await), (1, 1));
+    assert_eq!(resume(&database).await, PauseChange::Done { deliveries: 1 });
 }

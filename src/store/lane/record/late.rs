@@ -1,6 +1,6 @@
 //! Answers that come late: their deliveries were declared uncertain meanwhile, in the claim that answers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::attempt_record::{BackToDue, Record};
 use super::{back_to_due, due, kept, new_notes};
@@ -19,8 +19,8 @@ use crate::store::upkeep::concluded_count::count_concluded;
 #[derive(Default)]
 pub(super) struct LateClaims {
     pub(super) claims: HashSet<Claim>,
-    /// Those of them whose deliveries a person holds, should they come back.
-    pub(super) held: HashSet<Claim>,
+    /// What people hold their deliveries for, should they or what is left of them come back.
+    pub(super) held: HashMap<Claim, String>,
 }
 
 /// Finds deliveries that were declared uncertain in the claim that now answers after all, and locks them.
@@ -30,20 +30,39 @@ pub(super) async fn find_late(on: &mut Transaction, records: &[&Record]) -> Resu
         return Ok(late);
     }
     let rows = sql("WITH {rows}
-        SELECT delivery.id, delivery.claim, delivery.held_by_hand IS NOT NULL AS is_held
+        SELECT delivery.id, delivery.claim
         FROM rows JOIN delivery ON delivery.id = rows.id AND delivery.claim = rows.claim
         WHERE delivery.concluded = 'uncertain' ORDER BY delivery.id {postgres: FOR UPDATE OF delivery}")
     .rows("id uuid, claim bigint, worker_id uuid", records.iter().map(|record| record.fence.values()))
     .all(on)
     .await?;
     for row in &rows {
-        let claim = (row.get("id")?, row.get("claim")?);
-        late.claims.insert(claim);
-        if row.get("is_held")? {
-            late.held.insert(claim);
+        late.claims.insert((row.get("id")?, row.get("claim")?));
+    }
+    late.held = find_held(on, &late.claims).await?;
+    Ok(late)
+}
+
+/// What people hold of deliveries that an earlier statement has locked, and for what.
+async fn find_held(on: &mut Transaction, claims: &HashSet<Claim>) -> Result<HashMap<Claim, String>, StoreError> {
+    if claims.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sql(concat!(
+        "WITH {rows} SELECT delivery.id, delivery.claim, ",
+        held_by_people!(),
+        " AS held FROM rows JOIN delivery ON delivery.id = rows.id JOIN tenant ON tenant.id = delivery.tenant_id"
+    ))
+    .rows("id uuid", claims.iter().map(|(delivery, _)| [(*delivery).into()]))
+    .all(on)
+    .await?;
+    let mut held = HashMap::new();
+    for row in &rows {
+        if let Some(reason) = row.get::<Option<String>>("held")? {
+            held.insert((row.get("id")?, row.get("claim")?), reason);
         }
     }
-    Ok(late)
+    Ok(held)
 }
 
 /// Gives late ones that are to be sent again their lane entry back; what people hold is held in it.

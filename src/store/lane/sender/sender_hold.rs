@@ -152,8 +152,10 @@ impl Store {
         let row = sql("SELECT * FROM sender_hold WHERE relay = $1 AND sender = $2")
             .bind(&hold.relay)
             .bind(&hold.sender)
-            .one(&mut transaction)
+            .optional(&mut transaction)
             .await?;
+        // Another one stood, and has just been ended.
+        let Some(row) = row else { return Ok(None) };
         let stands = SenderHold::read(&row)?;
         bring_back(&mut transaction, coming_back(&stands), attempts, now).await?;
         transaction.commit().await?;

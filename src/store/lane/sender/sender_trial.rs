@@ -107,9 +107,18 @@ impl Store {
         Ok(ended > 0)
     }
 
-    /// Keeps on a delivery that its refusal was its held sender's.
+    /// Keeps on a delivery that its refusal was its held sender's. Once the hold has ended, the refusal is one like others.
     pub async fn keep_tripped(&self, hold: &SenderHold, delivery: DeliveryId) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        // Locked: a release that comes later reads the mark.
+        let stands = sql("SELECT 1 AS one FROM sender_hold WHERE relay = $1 AND sender = $2 {postgres: FOR SHARE}")
+            .bind(&hold.relay)
+            .bind(&hold.sender)
+            .optional(&mut transaction)
+            .await?;
+        if stands.is_none() {
+            return Ok(());
+        }
         mark_tripped(&mut transaction, hold, delivery).await?;
         transaction.commit().await
     }
