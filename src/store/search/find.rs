@@ -151,6 +151,13 @@ pub enum FoundItem {
 }
 
 impl FoundItem {
+    pub(super) fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::Delivery(delivery) => Some(delivery.as_ref()),
+            Self::Event(_) | Self::DeadLetter(_) => None,
+        }
+    }
+
     fn key(&self) -> (NumberedKind, Uuid) {
         match self {
             Self::Delivery(delivery) => (NumberedKind::Delivery, delivery.id.0),

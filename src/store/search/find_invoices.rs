@@ -1,41 +1,20 @@
 //! Every invoice that a text names, each once over all pages, however long a page is.
 //!
-//! A search finds deliveries, and an invoice that was sent again has several, which may stand on several pages. So of each
-//! that is found all deliveries of its invoice are looked up: they tell which one its row stands at, and where the invoice
-//! stands now.
+//! A search finds deliveries, and an invoice that was sent again has several, which may stand on several pages. So the other
+//! deliveries of each invoice that is found are looked up (`siblings`): its row stands at one of them, and on no page but
+//! that one's.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::cursor::{FindCursor, FindPosition};
 use super::find::{FindRequest, FoundBy, FoundItem, Search, SearchStage};
-use super::recipients::mailbox;
-use super::text::{Needle, number_key};
-use crate::clock::Timestamp;
+use super::text::Needle;
 use crate::model::customer::Customer;
-use crate::model::ids::{CustomerId, DeliveryId, TenantId};
-use crate::model::invoice_kind::InvoiceKind;
-use crate::model::invoice_ref::InvoiceRef;
-use crate::model::reason::ReasonCode;
-use crate::model::state::DeliveryRole;
+use crate::model::ids::DeliveryId;
 use crate::store::Store;
 use crate::store::db::error::StoreError;
 use crate::store::db::statement::{rows, sql};
-use crate::store::db::value::Row;
-use crate::store::delivery::invoice_ref::read_invoice;
 use crate::store::delivery::row::{Delivery, delivery_columns};
-
-/// All deliveries of some invoices.
-pub(super) const DELIVERIES_OF_INVOICES: &str = "WITH {rows}
-    SELECT delivery.id, delivery.tenant_id, delivery.customer_id, delivery.invoice_id, delivery.invoice_number,
-           delivery.kind, delivery.role, delivery.number_key, delivery.created_at, delivery.class
-    FROM rows {sqlite:CROSS} JOIN delivery
-         ON delivery.tenant_id = rows.tenant_id AND delivery.invoice_id = rows.invoice_id";
-
-/// Which of some deliveries went to an address.
-pub(super) const WENT_TO: &str = "WITH {rows}
-    SELECT delivery_recipient.delivery_id AS id
-    FROM rows {sqlite:CROSS} JOIN delivery_recipient
-         ON delivery_recipient.address_key = rows.address_key AND delivery_recipient.delivery_id = rows.id";
 
 /// Some deliveries by their ids.
 pub(super) const DELIVERIES_BY_ID: &str = concat!(
@@ -83,74 +62,6 @@ impl Store {
     }
 }
 
-/// What tells invoices, credit notes and reminders apart.
-type InvoiceKey = (TenantId, String, InvoiceKind);
-
-fn key_of(invoice: &InvoiceRef) -> InvoiceKey {
-    (invoice.tenant.clone(), invoice.id.clone(), invoice.kind)
-}
-
-/// A delivery of an invoice that was found.
-struct Sibling {
-    id: DeliveryId,
-    customer: CustomerId,
-    number_key: String,
-    is_main: bool,
-    /// Another one took its place, or it duplicates one.
-    is_aside: bool,
-    created_at: Timestamp,
-}
-
-/// A delivery's place in a search: the stage that finds it, none of what an id names.
-type InvoicePlace = (Option<SearchStage>, DeliveryId);
-
-/// What the rows of a page are made of.
-struct Siblings<'n> {
-    needle: &'n Needle,
-    of: HashMap<InvoiceKey, Vec<Sibling>>,
-    /// What an id names, in order.
-    named: Vec<DeliveryId>,
-    /// Those that went to the address that is searched for.
-    went_to: HashSet<DeliveryId>,
-    /// The customers whose deliveries are found.
-    customers: HashSet<(TenantId, CustomerId)>,
-}
-
-impl Siblings<'_> {
-    /// Where the row of an invoice stands.
-    fn place(&self, invoice: &InvoiceKey) -> Option<InvoicePlace> {
-        let siblings = self.of.get(invoice)?;
-        // By number in the order of the numbers, then of the ids.
-        let numbered = siblings.iter().filter(|one| one.is_main && is_numbered(self.needle, &one.number_key));
-        let first = numbered.min_by(|one, other| (&one.number_key, one.id).cmp(&(&other.number_key, other.id)));
-        if let Some(first) = first {
-            return Some((Some(SearchStage::Numbers), first.id));
-        }
-        let named = self.named.iter().find(|named| siblings.iter().any(|one| one.id == **named));
-        if let Some(named) = named {
-            return Some((None, *named));
-        }
-        let went_to = siblings.iter().filter(|one| self.went_to.contains(&one.id));
-        if let Some(newest) = went_to.max_by_key(|one| one.id) {
-            return Some((Some(SearchStage::Recipient), newest.id));
-        }
-        let theirs = siblings.iter().filter(|one| self.customers.contains(&(invoice.0.clone(), one.customer.clone())));
-        let newest = theirs.max_by_key(|one| (one.created_at, one.id))?;
-        Some((Some(SearchStage::Customers), newest.id))
-    }
-
-    /// The delivery that the state of an invoice is.
-    fn newest(&self, invoice: &InvoiceKey) -> Option<DeliveryId> {
-        let rank = |one: &&Sibling| (!one.is_aside, one.is_main, one.created_at, one.id);
-        self.of.get(invoice)?.iter().max_by_key(rank).map(|one| one.id)
-    }
-}
-
-/// Whether what has this key of a number is found by it.
-fn is_numbered(needle: &Needle, key: &str) -> bool {
-    needle.numbers.iter().any(|wanted| key.starts_with(wanted.as_str()))
-}
-
 /// What a row is about.
 enum RowItem {
     /// An invoice, by the delivery that its state is.
@@ -167,7 +78,7 @@ impl Search<'_> {
         let more = self.items.len() > self.limit;
         self.items.truncate(self.limit);
         let next = self.items.last().filter(|_| more).map(|(position, ..)| FindCursor(position.clone()));
-        let siblings = self.siblings(needle).await?;
+        let invoices = self.placed_invoices(needle).await?;
         let is_first = self.is_first_page();
         let listed = self.items.drain(..).map(|(position, by, item)| (Some(position), by, item));
         let found: Vec<PlacedItem> = self.named.drain(..).map(|(by, item)| (None, by, item)).chain(listed).collect();
@@ -178,10 +89,9 @@ impl Search<'_> {
             let stage = position.as_ref().map(SearchStage::of);
             let item = match item {
                 FoundItem::Delivery(delivery) => {
-                    let invoice = key_of(&delivery.invoice);
-                    let stands_here = siblings.place(&invoice) == Some((stage, delivery.id));
+                    let newest = invoices.at(stage, &delivery);
                     deliveries.insert(delivery.id, delivery);
-                    match siblings.newest(&invoice).filter(|_| stands_here) {
+                    match newest {
                         Some(newest) => RowItem::Invoice(newest),
                         None => continue,
                     }
@@ -190,7 +100,7 @@ impl Search<'_> {
                 FoundItem::DeadLetter(letter)
                     if stage.is_none()
                         && letter.delivery.is_none()
-                        && letter.invoice_number.as_deref().is_some_and(|it| is_numbered(needle, &number_key(it))) =>
+                        && letter.invoice_number.as_deref().is_some_and(|number| needle.finds_number(number)) =>
                 {
                     continue;
                 }
@@ -214,55 +124,6 @@ impl Search<'_> {
         Ok(InvoiceHitPage { hits, customers, more_customers, several_ids: self.several_ids, next })
     }
 
-    /// All deliveries of the invoices whose deliveries were found.
-    async fn siblings<'n>(&self, needle: &'n Needle) -> Result<Siblings<'n>, StoreError> {
-        let named = self.named.iter().filter_map(|(_, item)| delivery_of(item));
-        let found = named.clone().chain(self.items.iter().filter_map(|(.., item)| delivery_of(item)));
-        let invoices: BTreeSet<(&TenantId, &String)> =
-            found.map(|delivery| (&delivery.invoice.tenant, &delivery.invoice.id)).collect();
-        let (customers, _) = &self.customers;
-        let mut siblings = Siblings {
-            needle,
-            of: HashMap::new(),
-            named: named.map(|delivery| delivery.id).collect(),
-            went_to: HashSet::new(),
-            customers: customers.iter().map(|one| (one.tenant_id.clone(), one.id.clone())).collect(),
-        };
-        if invoices.is_empty() {
-            return Ok(siblings);
-        }
-        let statement = sql(DELIVERIES_OF_INVOICES).batch(rows!(invoices, |(tenant, id)| {
-            tenant_id: text = tenant,
-            invoice_id: text = id,
-        }));
-        for row in &statement.all(&mut self.store.read().await?).await? {
-            let (invoice, sibling) = read(row)?;
-            siblings.of.entry(invoice).or_default().push(sibling);
-        }
-        if let Some(mailbox) = &needle.mailbox {
-            let all: Vec<DeliveryId> = siblings.of.values().flatten().map(|one| one.id).collect();
-            siblings.went_to = self.went_to(mailbox, &all).await?;
-        }
-        Ok(siblings)
-    }
-
-    /// Which of these went to an address, under whichever key it was written down.
-    async fn went_to(&self, address: &str, deliveries: &[DeliveryId]) -> Result<HashSet<DeliveryId>, StoreError> {
-        let keys = self.store.address_keys.all(&mailbox(address));
-        let pairs: Vec<(i64, DeliveryId)> =
-            deliveries.iter().flat_map(|id| keys.iter().map(move |key| (*key, *id))).collect();
-        if pairs.is_empty() {
-            return Ok(HashSet::new());
-        }
-        sql(WENT_TO)
-            .batch(rows!(pairs, |(key, id)| { address_key: bigint = key, id: uuid = id }))
-            .all(&mut self.store.read().await?)
-            .await?
-            .iter()
-            .map(|row| row.get("id"))
-            .collect()
-    }
-
     /// Reads the deliveries that rows show and that were not found themselves.
     async fn complete(
         &self,
@@ -284,25 +145,4 @@ impl Search<'_> {
         }
         Ok(())
     }
-}
-
-fn delivery_of(item: &FoundItem) -> Option<&Delivery> {
-    match item {
-        FoundItem::Delivery(delivery) => Some(delivery.as_ref()),
-        FoundItem::Event(_) | FoundItem::DeadLetter(_) => None,
-    }
-}
-
-fn read(row: &Row) -> Result<(InvoiceKey, Sibling), StoreError> {
-    let invoice = read_invoice(row)?;
-    let class: Option<ReasonCode> = row.get("class")?;
-    let sibling = Sibling {
-        id: row.get("id")?,
-        customer: invoice.customer.clone(),
-        number_key: row.get("number_key")?,
-        is_main: row.get::<DeliveryRole>("role")? == DeliveryRole::Main,
-        is_aside: matches!(class, Some(ReasonCode::Superseded | ReasonCode::DuplicateInvoice)),
-        created_at: row.get("created_at")?,
-    };
-    Ok((key_of(&invoice), sibling))
 }

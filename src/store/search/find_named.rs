@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use uuid::Uuid;
 
 use super::find::{FoundBy, FoundEvent, FoundItem, Search, read_event};
-use super::text::{Needle, beginning_with, number_key};
+use super::text::{Needle, beginning_with};
 use crate::model::ids::{DeliveryId, EventKey};
 use crate::model::state::EventState;
 use crate::store::db::error::StoreError;
@@ -112,7 +112,7 @@ impl Search<'_> {
         found.extend(self.events_named(needle).await?);
         found.extend(self.letters_named(needle).await?);
         for NamedById { what, .. } in self.only_named(found, needle) {
-            let by_number = what.number().is_some_and(|number| is_numbered(needle, number));
+            let by_number = what.number().is_some_and(|number| needle.finds_number(number));
             match what {
                 NamedItem::Delivery(delivery) => self.push_named(FoundBy::DeliveryId, FoundItem::Delivery(delivery)),
                 NamedItem::DeadLetter(FoundBy::EventId, _) | NamedItem::Event(_) if by_number => {}
@@ -219,7 +219,7 @@ impl Search<'_> {
             found.retain(|one| one.is_whole);
         } else if !is_one(&found) {
             // What is found by its number needs no more of its id.
-            let by_number = |one: &NamedById| one.what.number().is_some_and(|number| is_numbered(needle, number));
+            let by_number = |one: &NamedById| one.what.number().is_some_and(|number| needle.finds_number(number));
             self.several_ids |= !found.iter().all(by_number);
             found.clear();
         }
@@ -233,10 +233,4 @@ fn is_one(found: &[NamedById]) -> bool {
     let event = found.first().and_then(|first| first.what.event());
     let of_one_event = event.is_some() && found.iter().all(|one| one.what.event() == event);
     found.len() <= 1 || (kinds.len() == found.len() && of_one_event)
-}
-
-/// Whether what has this number is found by it.
-fn is_numbered(needle: &Needle, number: &str) -> bool {
-    let key = number_key(number);
-    needle.numbers.iter().any(|wanted| key.starts_with(wanted.as_str()))
 }

@@ -12,5 +12,6 @@ mod find_numbered;
 pub(super) mod numbered;
 pub(super) mod plans;
 pub(super) mod recipients;
+mod siblings;
 pub(super) mod text;
 pub(super) mod words;

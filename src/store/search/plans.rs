@@ -3,10 +3,11 @@
 use uuid::Uuid;
 
 use super::catalogue::{COUNTED, COUNTED_OF_TENANTS, CUSTOMERS_OF_TENANTS_WITH, CUSTOMERS_WITH};
-use super::find_invoices::{DELIVERIES_BY_ID, DELIVERIES_OF_INVOICES, WENT_TO};
+use super::find_invoices::DELIVERIES_BY_ID;
 use super::find_named::{DELIVERIES_OF_EVENT, EVENTS_NAMED, LETTERS_NAMED, LETTERS_OF_EVENT};
 use super::find_numbered::{DELIVERIES_NUMBERED, DELIVERIES_NUMBERED_OF_TENANT, EVENTS_NUMBERED, LETTERS_NUMBERED};
 use super::numbered::INVOICES_NUMBERED;
+use super::siblings::{DELIVERIES_OF_INVOICES, NEWEST_OF_NUMBER, OLDEST_OF_NUMBER, WENT_TO};
 use super::words::DELETED;
 use crate::model::access::TenantScope;
 use crate::model::ids::TenantId;
@@ -40,6 +41,8 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
     let none: [[Value<'_>; 2]; 0] = [];
     let one: [[Value<'_>; 1]; 0] = [];
     let with_words = |text| numbered(text).bind(0_i64).rows("low text, high text", none.clone());
+    let of_invoices = |text| sql(text).bind(0_i64).rows("tenant_id text, invoice_id text", none.clone());
+    let of_number = |text| sql(text).bind("").bind("").bind(0_i64);
     let of_event = |text| sql(text).bind("").bind("").bind(Uuid::nil());
     let searches = [
         ("invoices numbered", sql(INVOICES_NUMBERED).bind("").bind(0_i64).bind("").bind("").bind("")),
@@ -53,7 +56,9 @@ pub fn search_statements(sqlite: bool) -> Vec<SearchStatement> {
         ("dead letters of an event", of_event(LETTERS_OF_EVENT)),
         ("deliveries by the beginning of an id", between(DELIVERIES_BETWEEN)),
         ("dead letters by the beginning of an id", between(LETTERS_BETWEEN)),
-        ("deliveries of invoices", sql(DELIVERIES_OF_INVOICES).rows("tenant_id text, invoice_id text", none.clone())),
+        ("deliveries of invoices", of_invoices(DELIVERIES_OF_INVOICES)),
+        ("oldest deliveries of a number", of_number(OLDEST_OF_NUMBER)),
+        ("newest deliveries of a number", of_number(NEWEST_OF_NUMBER)),
         ("what went to an address", sql(WENT_TO).rows("address_key bigint, id uuid", none.clone())),
         ("deliveries by their ids", sql(DELIVERIES_BY_ID).rows("id uuid", one)),
         ("a delivery", sql(DELIVERY).bind(Uuid::nil()).bind("")),

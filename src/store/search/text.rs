@@ -58,6 +58,12 @@ impl Needle {
             events: distinct([bare.to_owned(), bare.to_lowercase(), bare.to_uppercase()]),
         })
     }
+
+    /// Whether what has this number is found by it.
+    pub(super) fn finds_number(&self, number: &str) -> bool {
+        let key = number_key(number);
+        self.numbers.iter().any(|beginning| key.starts_with(beginning.as_str()))
+    }
 }
 
 /// What is meant of an address, or of a Message-ID, as mail programs copy them: `Ada <ada@x.example>`,

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::intake::Verdict;
+use bytes::Bytes;
+use invoice_dispatcher::intake::{Parsed, Verdict};
 use invoice_dispatcher::model::access::TenantScope;
+use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::operator::search::{InvoiceSearch, export_search};
@@ -19,6 +21,8 @@ on_both_databases!(
     what_was_sent_again_is_one_row_with_its_present_state,
     two_invoices_of_one_number_are_two_rows,
     what_is_found_in_two_ways_is_one_row,
+    one_invoice_of_two_numbers_is_found_by_each,
+    an_invoice_that_was_published_many_times_is_one_row,
 );
 
 const KEYS: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
@@ -156,4 +160,60 @@ async fn what_is_found_in_two_ways_is_one_row(database: TestDatabase) {
         assert_eq!(rows, expected, "{limit} a page");
     }
     assert_eq!(file(store, &search).await, expected);
+}
+
+async fn one_invoice_of_two_numbers_is_found_by_each(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    support.accept(&numbered("1", "R-1")).await;
+    support.end(Concluded::Sent, ReasonCode::Accepted).await;
+    support.database.clock.advance(Duration::from_secs(1));
+    let mut other = numbered("2", "R-2");
+    other["data"]["invoice"]["id"] = "inv-1".into();
+    support.accept(&other).await;
+    assert_found(store, "R-1", None, &["R-1 sent"]).await;
+    assert_found(store, "R-2", None, &["R-2 due"]).await;
+    assert_found(store, "r-", None, &["R-1 sent", "R-2 due"]).await;
+    assert_found(store, "ap@customer.example", None, &["R-2 due", "R-1 sent"]).await;
+    assert_found(store, "c-1", None, &["R-2 due", "R-1 sent"]).await;
+}
+
+/// Takes in the event `R-1` again and again: each becomes a delivery that duplicates the first one.
+async fn publish_again(support: &Support, times: usize) {
+    let again = |n: usize| {
+        let mut again = event("1");
+        again["id"] = format!("again-{n}").into();
+        Parsed::of(Incoming::new(Bytes::from(again.to_string()), Via::Http))
+    };
+    let events: Vec<Parsed> = (0..times).map(again).collect();
+    let verdicts = support.intake.take(&events).await.expect("the database answers");
+    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::DuplicateInvoice(_))), "{verdicts:?}");
+}
+
+async fn an_invoice_that_was_published_many_times_is_one_row(database: TestDatabase) {
+    let support = support(database).await;
+    for id in ["2", "3", "1"] {
+        support.accept(&event(id)).await;
+        support.end(Concluded::Sent, ReasonCode::Accepted).await;
+        support.database.clock.advance(Duration::from_secs(1));
+    }
+    publish_again(&support, 600).await;
+    let store = &support.database.store;
+    // By number the first delivery of it comes first, by address and by customer the newest one. Its state is the first
+    // one's: the others duplicate it.
+    for (text, expected) in [
+        ("r-", ["R-1 sent", "R-2 sent", "R-3 sent"]),
+        ("ap@customer.example", ["R-1 sent", "R-3 sent", "R-2 sent"]),
+        ("c-1", ["R-1 sent", "R-3 sent", "R-2 sent"]),
+    ] {
+        let search = search(text, None);
+        for limit in [1, 7] {
+            assert_eq!(walk(store, &search, limit).await, expected, "{text}, {limit} a page");
+        }
+        assert_eq!(file(store, &search).await, expected, "{text}, the file");
+        // More of its deliveries than a page reads: the page behind its row is empty, and goes on.
+        let first = search.find(store, &TenantScope::All, None, 1).await.expect("answered");
+        let second = search.find(store, &TenantScope::All, first.next.as_ref(), 1).await.expect("answered");
+        assert!(second.invoices.is_empty() && second.next.is_some(), "{text}: {second:?}");
+    }
 }
