@@ -16,6 +16,7 @@ use crate::operator::samples::{Support, customer, event};
 
 on_both_databases!(
     each_invoice_stands_on_one_page,
+    a_page_without_rows_goes_on,
     what_is_no_cursor_is_refused_in_words,
     whatever_is_typed_is_answered,
     a_file_has_every_page_and_stands_in_the_audit_log,
@@ -82,6 +83,25 @@ async fn each_invoice_stands_on_one_page(database: TestDatabase) {
         seen.sort_unstable();
         assert_eq!(seen, (0..INVOICES).collect::<Vec<_>>(), "{path}");
     }
+}
+
+async fn a_page_without_rows_goes_on(database: TestDatabase) {
+    let (_console, support, mut browser) = console(database, Role::Support).await;
+    let first = numbered(0, "R-2026-0000");
+    support.accept(&first).await;
+    support.publish_again(&first, 600).await;
+    support.accept(&numbered(1, "R-2026-0001")).await;
+    let mut page = browser.get("/search?q=r-2026").await;
+    let (mut seen, mut without_rows) = (numbers(&page), 0);
+    while let Some(path) = next(&page) {
+        page = browser.get(&path).await;
+        let shown = numbers(&page);
+        assert!(!page.text.contains("Nothing found"), "{page:?}");
+        without_rows += usize::from(shown.is_empty());
+        seen.extend(shown);
+    }
+    assert_eq!(seen, [0, 1]);
+    assert!(without_rows > 0, "the first invoice has more deliveries than a page reads");
 }
 
 async fn what_is_no_cursor_is_refused_in_words(database: TestDatabase) {

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use invoice_dispatcher::intake::{Parsed, Verdict};
+use invoice_dispatcher::intake::Verdict;
 use invoice_dispatcher::model::access::TenantScope;
-use invoice_dispatcher::model::incoming::{Incoming, Via};
 use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::operator::search::{InvoiceSearch, export_search};
@@ -178,18 +176,6 @@ async fn one_invoice_of_two_numbers_is_found_by_each(database: TestDatabase) {
     assert_found(store, "c-1", None, &["R-2 due", "R-1 sent"]).await;
 }
 
-/// Takes in the event `R-1` again and again: each becomes a delivery that duplicates the first one.
-async fn publish_again(support: &Support, times: usize) {
-    let again = |n: usize| {
-        let mut again = event("1");
-        again["id"] = format!("again-{n}").into();
-        Parsed::of(Incoming::new(Bytes::from(again.to_string()), Via::Http))
-    };
-    let events: Vec<Parsed> = (0..times).map(again).collect();
-    let verdicts = support.intake.take(&events).await.expect("the database answers");
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::DuplicateInvoice(_))), "{verdicts:?}");
-}
-
 async fn an_invoice_that_was_published_many_times_is_one_row(database: TestDatabase) {
     let support = support(database).await;
     for id in ["2", "3", "1"] {
@@ -197,7 +183,7 @@ async fn an_invoice_that_was_published_many_times_is_one_row(database: TestDatab
         support.end(Concluded::Sent, ReasonCode::Accepted).await;
         support.database.clock.advance(Duration::from_secs(1));
     }
-    publish_again(&support, 600).await;
+    support.publish_again(&event("1"), 600).await;
     let store = &support.database.store;
     // By number the first delivery of it comes first, by address and by customer the newest one. Its state is the first
     // one's: the others duplicate it.

@@ -95,6 +95,18 @@ impl Support {
         }
     }
 
+    /// Takes in an event under so many other ids: each becomes a delivery that duplicates the first one.
+    pub(crate) async fn publish_again(&self, event: &Value, times: usize) {
+        let again = |n: usize| {
+            let mut again = event.clone();
+            again["id"] = format!("again-{n}").into();
+            Parsed::of(Incoming::new(Bytes::from(again.to_string()), Via::Http))
+        };
+        let events: Vec<Parsed> = (0..times).map(again).collect();
+        let verdicts = self.intake.take(&events).await.expect("the database answers");
+        assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::DuplicateInvoice(_))), "{verdicts:?}");
+    }
+
     /// Claims the one delivery that is due and starts its DATA.
     pub(crate) async fn start(&self) -> (Claimed, invoice_dispatcher::model::ids::WorkerId) {
         self.database.store.enqueue_ready(100).await.expect("answered");
