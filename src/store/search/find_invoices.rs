@@ -5,6 +5,7 @@
 //! that one's.
 
 use std::collections::HashMap;
+use std::mem;
 
 use super::cursor::{FindCursor, FindPosition};
 use super::find::{FindRequest, FoundBy, FoundItem, Search, SearchStage};
@@ -57,6 +58,7 @@ impl Store {
         let mut search = Search::new(self, request);
         // On every page: what an id names has its row on the first one, and no other.
         search.named(&needle).await?;
+        search.name_dead_deliveries().await?;
         search.listed(&needle).await?;
         search.invoices(&needle).await
     }
@@ -73,6 +75,26 @@ enum RowItem {
 type PlacedItem = (Option<FindPosition>, FoundBy, FoundItem);
 
 impl Search<'_> {
+    /// A dead letter that a delivery has names that delivery: its invoice has a row, and no other one.
+    async fn name_dead_deliveries(&mut self) -> Result<(), StoreError> {
+        for (by, item) in mem::take(&mut self.named) {
+            let dead = match &item {
+                FoundItem::DeadLetter(letter) => letter.delivery,
+                FoundItem::Delivery(_) | FoundItem::Event(_) => None,
+            };
+            let delivery = match dead {
+                Some(id) => self.store.delivery(id, self.scope).await?,
+                None => None,
+            };
+            match delivery {
+                // Unless the text names it, too.
+                Some(delivery) => self.push_named(by, FoundItem::Delivery(Box::new(delivery))),
+                None => self.named.push((by, item)),
+            }
+        }
+        Ok(())
+    }
+
     /// The page, one row for each invoice.
     async fn invoices(mut self, needle: &Needle) -> Result<InvoiceHitPage, StoreError> {
         let more = self.items.len() > self.limit;

@@ -8,7 +8,7 @@ use invoice_dispatcher::model::reason::ReasonCode;
 use invoice_dispatcher::model::state::Concluded;
 use invoice_dispatcher::operator::search::{InvoiceSearch, export_search};
 use invoice_dispatcher::secrets::{AddressKeys, SecretKeys};
-use invoice_dispatcher::store::{FindCursor, Store};
+use invoice_dispatcher::store::{FindCursor, FoundBy, Store};
 use serde_json::Value;
 
 use super::samples::{Support, WHO, customer, event};
@@ -21,6 +21,7 @@ on_both_databases!(
     what_is_found_in_two_ways_is_one_row,
     one_invoice_of_two_numbers_is_found_by_each,
     an_invoice_that_was_published_many_times_is_one_row,
+    the_dead_letter_of_a_delivery_names_its_invoice,
 );
 
 const KEYS: &str = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
@@ -202,4 +203,22 @@ async fn an_invoice_that_was_published_many_times_is_one_row(database: TestDatab
         let second = search.find(store, &TenantScope::All, first.next.as_ref(), 1).await.expect("answered");
         assert!(second.invoices.is_empty() && second.next.is_some(), "{text}: {second:?}");
     }
+}
+
+async fn the_dead_letter_of_a_delivery_names_its_invoice(database: TestDatabase) {
+    let support = support(database).await;
+    let store = &support.database.store;
+    support.accept(&event("1")).await;
+    let (delivery, letter) = support.die(ReasonCode::Refused).await;
+    let whole = letter.0.to_string();
+    let page = search(&whole, None).find(store, &TenantScope::All, None, 9).await.expect("answered");
+    let rows: Vec<_> = page.invoices.iter().map(|found| (found.by, found.delivery, found.dead_letter)).collect();
+    assert_eq!(rows, [(FoundBy::DeadLetterId, Some(delivery), None)]);
+    // Ids begin with the time: the delivery and its dead letter may begin alike.
+    for text in [whole.as_str(), &whole[..8], &whole[..4]] {
+        assert_found(store, text, None, &["R-1 dead"]).await;
+        assert_found(store, text, Some("dead_letter"), &[]).await;
+    }
+    support.resend(None).await.expect("it is sent again");
+    assert_found(store, &whole, None, &["R-1 due"]).await;
 }
