@@ -21,13 +21,15 @@ use crate::store::{
 
 /// What a page reads at once, at least: of an invoice that was sent again several deliveries make one row.
 const READ_MIN: u32 = 50;
-/// How often a page reads on until it is full: of what stands otherwise than is wanted there may be much.
+/// How often a page reads on until it is full: there may be much that has its row elsewhere, or stands otherwise than is
+/// wanted.
 const READS_MAX: usize = 5;
 /// What a file reads at once.
 const EXPORT_PAGE: u32 = 500;
 /// The longest file, in rows: whoever wants more writes more of the number.
 const EXPORT_ROWS_MAX: usize = 10_000;
-/// Pages that are read for a file: those of a state may be few among all that have the number.
+/// Pages that are read for a file: of invoices that have many deliveries, and of one state, the rows may be few among all
+/// that is named.
 const EXPORT_PAGES_MAX: usize = 100;
 /// The longest text that is searched for, in characters.
 const TEXT_CHARS_MAX: usize = 300;
@@ -102,8 +104,9 @@ impl InvoiceSearch {
     /// Up to `limit` invoices that it names behind `after`, beside the few that it names by an id: each stands on one page,
     /// with where it stands now. What is named exactly comes first.
     ///
-    /// A page is filled from several reads, a bounded number of them: where much of what it names stands otherwise than it
-    /// wants, a page has less than `limit`, perhaps nothing, and goes on.
+    /// A page is filled from several reads, a bounded number of them: where much of what it names are further deliveries of
+    /// invoices that have their rows elsewhere, or stands otherwise than it wants, a page has less than `limit`, perhaps
+    /// nothing, and goes on.
     ///
     /// # Errors
     /// If the database does not answer.

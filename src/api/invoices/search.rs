@@ -163,7 +163,7 @@ pub(super) async fn find(
 
 /// The same as a file (CSV), at most 10,000 rows; that it was made is an entry of the audit log.
 ///
-/// With `state`, those of the first 50,000 deliveries that are named.
+/// Those of the first 50,000 deliveries that are named.
 #[utoipa::path(
     get,
     path = "/api/v1/invoices.csv",
