@@ -1,5 +1,7 @@
 //! A dispatcher at work with its portal, and a console beside it: where an administrator chooses how invoices are secured.
 
+use std::time::Duration;
+
 use invoice_dispatcher::config::{BaseUrl, Config};
 use invoice_dispatcher::event::catalogue::parse_customer;
 use invoice_dispatcher::model::access::{Role, TenantScope};
@@ -40,7 +42,9 @@ impl Office {
             config.console.url = BaseUrl::of_listener(address);
             config.console.totp_roles.clear();
         };
-        let mut dispatcher = Dispatcher::configured(database.clone(), &[relay("default", &sink)], configure).await;
+        // A test email to `hang-at-dot@` waits for no answer for so long.
+        let relay = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(2));
+        let mut dispatcher = Dispatcher::configured(database.clone(), &[relay], configure).await;
         dispatcher.start();
         let portal = ServedPortal::start(&dispatcher.app).await;
         let console = TestConsole::of(dispatcher.app.clone(), database, listener);

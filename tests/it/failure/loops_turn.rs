@@ -62,8 +62,8 @@ async fn serving(database: &mut TestDatabase, hole: &BlackHole, sink: &Sink) -> 
     let mut database = std::mem::replace(database, fresh);
     database.store = Store::open_impatient(&url, deadlines, database.clock.clone()).await.expect("the address is one");
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("it is bound");
-    let mut dispatcher =
-        Dispatcher::configured(database, &[relay("default", sink)], |config| config.metrics.listen = free).await;
+    let silent = relay("default", sink).impatient();
+    let mut dispatcher = Dispatcher::configured(database, &[silent], |config| config.metrics.listen = free).await;
     dispatcher.app.liveness = Liveness::with_limit(LIMIT);
     (dispatcher, free)
 }

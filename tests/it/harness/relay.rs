@@ -8,6 +8,12 @@ use invoice_dispatcher::relay::{Deadlines, RelayConfig, RelayUrl};
 
 use super::sink::{Sink, SinkBooks};
 
+/// How long a relay may take for an answer. None does, however busy the machine, unless the script holds it back.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same for a relay of which a test waits until it has fallen silent for too long.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+
 /// How a dispatcher is configured with a sink, and what the sink takes: who has the one has the other.
 pub(crate) struct TestRelay {
     pub(super) config: RelayConfig,
@@ -21,13 +27,20 @@ impl TestRelay {
         self
     }
 
+    /// The same relay, from which an answer is not waited for long: for a script that gives none.
+    pub(crate) fn impatient(self) -> Self {
+        self.with(|config| {
+            (config.deadlines.command, config.deadlines.final_dot) = (IMPATIENCE, IMPATIENCE);
+        })
+    }
+
     /// The same relay, with this number of connections at most.
     pub(crate) fn connections(self, connections: u32) -> Self {
         self.with(|config| config.connections = connections)
     }
 }
 
-/// A relay that is the sink, with two connections, and deadlines short enough for tests.
+/// A relay that is the sink, with two connections, and deadlines that no sink passes by being slow.
 pub(crate) fn relay(name: &str, sink: &Sink) -> TestRelay {
     let config = RelayConfig {
         name: RelayName::from(name),
@@ -40,10 +53,10 @@ pub(crate) fn relay(name: &str, sink: &Sink) -> TestRelay {
         hello_name: "dispatcher.example".to_owned(),
         on_uncertain: OnUncertain::Wait,
         deadlines: Deadlines {
-            connect: Duration::from_secs(5),
-            command: Duration::from_millis(500),
-            transfer: Duration::from_secs(5),
-            final_dot: Duration::from_millis(500),
+            connect: PATIENCE,
+            command: PATIENCE,
+            transfer: PATIENCE,
+            final_dot: PATIENCE,
             ..Deadlines::default()
         },
     };

@@ -3,11 +3,12 @@
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
-use crate::harness::relay::relay;
+use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(
     on_a_used_connection_it_costs_no_attempt,
+    on_a_used_connection_silence_costs_no_attempt,
     on_a_fresh_connection_it_costs_one_and_the_breaker_counts_it,
     at_the_dot_it_costs_an_attempt_and_no_connection_more,
     a_refused_recipient_and_a_refused_reset_shut_nothing,
@@ -25,7 +26,6 @@ fn ends() -> Vec<(Step, Act)> {
         (Step::Mail, closing("421 4.4.2 idle too long")),
         (Step::Mail, closing("554 connection idle too long")),
         (Step::Mail, Act::Close),
-        (Step::Mail, Act::Hang),
     ];
     for step in [Step::Mail, Step::Rcpt, Step::Data] {
         ends.extend([
@@ -43,11 +43,20 @@ fn ends() -> Vec<(Step, Act)> {
 
 async fn on_a_used_connection_it_costs_no_attempt(database: TestDatabase) {
     let sink = Sink::start().await;
-    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(1)]).await;
+    costs_no_attempt(database, relay("default", &sink), &sink, &ends()).await;
+}
+
+async fn on_a_used_connection_silence_costs_no_attempt(database: TestDatabase) {
+    let sink = Sink::start().await;
+    let silent = relay("default", &sink).impatient();
+    costs_no_attempt(database, silent, &sink, &[(Step::Mail, Act::Hang), (Step::Mail, Act::Hang)]).await;
+}
+
+async fn costs_no_attempt(database: TestDatabase, relay: TestRelay, sink: &Sink, ends: &[(Step, Act)]) {
+    let mut dispatcher = Dispatcher::with(database, &[relay.connections(1)]).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("first", "C-1")]).await;
     dispatcher.wait_until_concluded().await;
-    let ends = ends();
     for (number, (step, act)) in ends.iter().enumerate() {
         let connections = sink.see(|state| state.connections);
         let script = if number % 2 == 0 { Script::new() } else { Script::new().without("PIPELINING") };

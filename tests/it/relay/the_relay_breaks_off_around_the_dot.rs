@@ -30,7 +30,6 @@ const NOTHING_IN_HAND: &str = "SELECT COUNT(*) FROM lane_entry WHERE state = 'se
 async fn before_the_dot_it_is_sent_again(database: TestDatabase) {
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
-    dispatcher.start();
     let breaks = [
         (Step::Mail, Act::Close, "mail"),
         (Step::Mail, Act::Hang, "mail"),
@@ -42,6 +41,11 @@ async fn before_the_dot_it_is_sent_again(database: TestDatabase) {
     ];
     let mut expected = Vec::new();
     for (index, (step, act, phase)) in breaks.into_iter().enumerate() {
+        let relay = relay("default", &sink);
+        // Only for one that falls silent a deadline has to pass.
+        let relay = if matches!(act, Act::Hang) { relay.impatient() } else { relay };
+        dispatcher = dispatcher.reconfigured(&[relay]);
+        dispatcher.start();
         sink.behave(Script::new().once(step, act));
         let code = if index == 6 { "421 4.3.2" } else { "-" };
         dispatcher.take(&[dispatcher.event(&index.to_string(), "C-1")]).await;
@@ -49,7 +53,6 @@ async fn before_the_dot_it_is_sent_again(database: TestDatabase) {
         // Each time on a fresh connection: the retry's own is closed for good before the next.
         dispatcher.pass_until_concluded().await;
         dispatcher.stop().await;
-        dispatcher.start();
         expected.push(format!("R-{index} deferred {phase} {code}"));
         expected.push(format!("R-{index} accepted final_dot 250 2.0.0"));
     }
@@ -70,7 +73,8 @@ async fn after_the_dot_it_is_uncertain_and_is_not_sent_again(database: TestDatab
         ("answered-gibberish", Act::take_then(Act::Raw(b"hello\r\n".to_vec())), 1),
     ];
     let sink = Sink::start().await;
-    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let silent = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(2));
+    let mut dispatcher = Dispatcher::with(database, &[silent]).await;
     dispatcher.start();
     let mut mails = 0;
     for (index, (name, act, taken)) in dots.into_iter().enumerate() {
