@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The longest that a scenario waits for one condition. Far above what any takes: reaching it is a failure.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Asks again and again until the answer is yes.
 pub(crate) async fn until<Answer: Future<Output = bool>>(what: &str, mut question: impl FnMut() -> Answer) {

@@ -12,6 +12,7 @@ use invoice_dispatcher::clock::{Clock, Timestamp};
 use invoice_dispatcher::store::Store;
 use invoice_dispatcher::upkeep::reconciliation::{self, Evidence};
 use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Row as _, SqlitePool};
 use tempfile::TempDir;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -21,7 +22,10 @@ use uuid::Uuid;
 use super::LOOK;
 
 /// How long a test waits for what it expects before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a statement past the store waits for another writer on SQLite, who may have stood still in a transaction.
+const BUSY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a test's manual clock starts: 2026-11-23T09:30:00Z.
 pub(crate) const START: Timestamp = Timestamp(1_795_426_200_000);
@@ -97,7 +101,8 @@ impl TestDatabase {
     async fn sqlite_at(folder: TempDir) -> Self {
         let path = folder.path().join("data").join("dispatcher.db");
         let url = format!("sqlite://{}", path.display());
-        let raw = SqlitePool::connect_lazy(&url).expect("the address can be read");
+        let options: SqliteConnectOptions = url.parse().expect("the address can be read");
+        let raw = SqlitePool::connect_lazy_with(options.busy_timeout(BUSY_PATIENCE));
         Self::with(url, Raw::Sqlite(raw), Place::Sqlite { _folder: folder }).await
     }
 

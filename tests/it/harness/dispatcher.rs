@@ -28,7 +28,7 @@ use super::relay::{TestRelay, relay};
 use super::sink::{Sink, SinkBooks, SinkState};
 
 /// How long a test waits for what it expects before it fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How far the clock moves at once while time passes.
 const STEP: Duration = Duration::from_millis(500);

@@ -77,6 +77,6 @@ pub(crate) fn open_at(endpoint: &str, url: &str) -> DocumentStore {
         endpoint: Some(endpoint.to_owned()),
         ..S3Access::default()
     };
-    let deadline = std::time::Duration::from_secs(20);
+    let deadline = std::time::Duration::from_mins(1);
     DocumentStore::open(url, &Options { deadline, s3 }).expect("a store")
 }

@@ -29,7 +29,7 @@ use super::sink_script::misbehaviour;
 pub use super::sink_script::{Act, Gate, Protection, Script, Step};
 
 /// How long a test waits for what it expects before it fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One scripted relay. Ends with the test.
 pub struct Sink {
