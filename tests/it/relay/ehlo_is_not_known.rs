@@ -5,11 +5,11 @@ use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{Capabilities, Connector, RelayUnavailable};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, SinkState, Step};
-use crate::relay::support::{SHORT, config_of, session, submit};
+use crate::relay::support::{config_of, deadline_for, session, submit};
 
-async fn unavailable(sink: &Sink) -> RelayUnavailable {
+async fn unavailable(sink: &Sink, act: &Act) -> RelayUnavailable {
     let mut config = config_of(sink);
-    config.deadlines.command = SHORT;
+    config.deadlines.command = deadline_for(act);
     Connector::new(config).unwrap().connect().await.err().expect("no session can come to be")
 }
 
@@ -43,8 +43,9 @@ async fn helo_follows_on_the_same_connection_and_the_relay_offers_nothing() {
 #[tokio::test]
 async fn a_refusal_that_is_about_us_is_the_last_word() {
     for refusal in ["550 5.7.1 not you", "501 5.5.4 invalid name", "554 5.7.1 no", "421 4.3.2 closing"] {
-        let sink = Sink::scripted(Script::new().on(Step::Ehlo, Act::reply(refusal))).await;
-        let found = unavailable(&sink).await;
+        let act = Act::reply(refusal);
+        let sink = Sink::scripted(Script::new().on(Step::Ehlo, act.clone())).await;
+        let found = unavailable(&sink, &act).await;
         assert_eq!((found.phase, found.reply.unwrap().to_string().as_str()), (Phase::Ehlo, refusal));
         assert_eq!(sink.see(|state| state.commands_of("HELO").len()), 0, "{refusal}");
     }
@@ -55,7 +56,7 @@ async fn a_relay_that_knows_neither_is_unavailable() {
     for act in [Act::reply("502 5.5.1 nor that"), Act::reply("550 5.7.1 not you"), Act::Close, Act::Hang] {
         let script = Script::new().on(Step::Ehlo, Act::reply("502 5.5.1 no")).on(Step::Helo, act.clone());
         let sink = Sink::scripted(script).await;
-        let found = unavailable(&sink).await;
+        let found = unavailable(&sink, &act).await;
         assert_eq!(found.phase, Phase::Ehlo, "{act:?}: {found}");
         assert_eq!(sink.see(|state| state.commands_of("HELO").len()), 1, "{act:?}");
         assert_eq!(found.reply.is_some(), matches!(act, Act::Reply(_)), "{act:?}: {found}");
@@ -65,8 +66,9 @@ async fn a_relay_that_knows_neither_is_unavailable() {
 #[tokio::test]
 async fn required_tls_is_never_given_up_for_it() {
     let script = Script::new().protected(Protection::StartTls(Certificate::Good)).login("bill", "secret");
-    let sink = Sink::scripted(script.on(Step::Ehlo, Act::reply("502 5.5.1 no"))).await;
-    let found = unavailable(&sink).await;
+    let act = Act::reply("502 5.5.1 no");
+    let sink = Sink::scripted(script.on(Step::Ehlo, act.clone())).await;
+    let found = unavailable(&sink, &act).await;
     assert_eq!(found.phase, Phase::Tls);
     assert!(found.detail.contains("STARTTLS"), "{found}");
     assert!(sink.see(|state| state.commands_of("AUTH").is_empty() && state.commands_of("MAIL").is_empty()));

@@ -10,11 +10,17 @@ use invoice_dispatcher::relay::{
     Connector, DataPermit, Deadlines, Envelope, EnvelopeRecipient, Permit, RelayConfig, RelayUrl, Session, Submission,
 };
 
-use crate::harness::sink::Sink;
+use crate::harness::sink::{Act, Sink};
 
 /// Deadlines that a healthy sink keeps easily, and that a test which waits for one can wait for.
 pub const SHORT: Duration = Duration::from_millis(300);
 pub const LONG: Duration = Duration::from_secs(20);
+
+/// How long a command's answer is waited for, where the sink does this: who falls silent passes the deadline soon, and
+/// nobody else does by being slow.
+pub fn deadline_for(act: &Act) -> Duration {
+    if matches!(act, Act::Hang) { Duration::from_secs(1) } else { LONG }
+}
 
 pub fn config(url: &str) -> RelayConfig {
     RelayConfig {

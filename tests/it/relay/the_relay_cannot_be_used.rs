@@ -4,7 +4,7 @@ use invoice_dispatcher::model::reply::Phase;
 use invoice_dispatcher::relay::{Connector, InvalidRelay, RelayConfig, RelayUnavailable, Security, TransportFault};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
-use crate::relay::support::{SHORT, config, config_of, session, submit};
+use crate::relay::support::{config, config_of, deadline_for, session, submit};
 
 async fn unavailable(config: RelayConfig) -> RelayUnavailable {
     match Connector::new(config).unwrap().connect().await {
@@ -63,7 +63,7 @@ async fn the_conversation_fails_before_mail() {
     for (step, act, phase, connection_refused) in table {
         let sink = Sink::scripted(Script::new().on(step, act.clone())).await;
         let mut config = config_of(&sink);
-        config.deadlines.command = SHORT;
+        config.deadlines.command = deadline_for(&act);
         let found = unavailable(config).await;
         assert_eq!((found.phase, found.connection_refused), (phase, connection_refused), "{act:?}: {found}");
         assert_eq!(found.reply.is_some(), matches!(act, Act::Reply(_) | Act::ReplyThenClose(_)), "{act:?}: {found}");
@@ -157,7 +157,7 @@ async fn a_silent_tls_handshake_ends_in_time() {
     let sink = Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await;
     let mut config = config(&sink.url().replace("smtp:", "smtps:"));
     config.ca_file = Some(sink.ca_file());
-    config.deadlines.connect = SHORT;
+    config.deadlines.connect = deadline_for(&Act::Hang);
     let found = unavailable(config).await;
     assert_eq!(found.phase, Phase::Tls);
     assert!(found.detail.contains("too long"), "{found}");

@@ -7,7 +7,7 @@ use invoice_dispatcher::relay::outcome::Outcome;
 use invoice_dispatcher::relay::{Connector, DataPermit, Permit, Session};
 
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
-use crate::relay::support::{Asked, MESSAGE, SHORT, config_of, envelope, go, session, submit};
+use crate::relay::support::{Asked, MESSAGE, SHORT, config_of, deadline_for, envelope, go, session, submit};
 
 #[tokio::test]
 async fn before_data_the_delivery_is_deferred_and_a_new_connection_is_worth_a_try() {
@@ -29,7 +29,7 @@ async fn before_data_the_delivery_is_deferred_and_a_new_connection_is_worth_a_tr
                 let script = if pipelining { Script::new() } else { Script::new().without("PIPELINING") };
                 let sink = Sink::scripted(script.once(step, act.clone())).await;
                 let mut config = config_of(&sink);
-                config.deadlines.command = SHORT;
+                config.deadlines.command = deadline_for(act);
                 let mut session = Connector::new(config).unwrap().connect().await.unwrap();
                 let submission = submit(&mut session, &["ap@customer.example"]).await;
                 let what = format!("{act:?} at {step:?}: {submission:?}");
