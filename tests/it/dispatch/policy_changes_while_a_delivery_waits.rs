@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
-use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
+use crate::harness::sink::{Act, Gate, Script, Sink, Step, SunkMail};
 
 on_both_databases!(
     settings_changed_between_claim_and_data_count,
@@ -34,18 +34,20 @@ fn text(mail: &SunkMail) -> String {
     plain.get_body().expect("the text can be read")
 }
 
-/// A sink that takes its time between RCPT and its answer, so that a test can act after the mail was composed.
-fn hesitating() -> Script {
-    Script::new().once(Step::Rcpt, Act::Slow(Duration::from_millis(200)))
+/// A sink that answers RCPT when the gate opens, so that a test can act after the mail was composed.
+fn hesitating(gate: &Gate) -> Script {
+    Script::new().once(Step::Rcpt, Act::Wait(gate.clone()))
 }
 
 async fn settings_changed_between_claim_and_data_count(database: TestDatabase) {
-    let sink = Sink::scripted(hesitating()).await;
+    let gate = Gate::closed();
+    let sink = Sink::scripted(hesitating(&gate)).await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == 1).await;
     dispatcher.set_policy("acme", "exclude").await;
+    gate.open();
     dispatcher.wait_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted link 1"]);
@@ -58,12 +60,14 @@ async fn settings_changed_between_claim_and_data_count(database: TestDatabase) {
 }
 
 async fn a_customer_who_turns_private_between_claim_and_data_gets_no_documents(database: TestDatabase) {
-    let sink = Sink::scripted(hesitating()).await;
+    let gate = Gate::closed();
+    let sink = Sink::scripted(hesitating(&gate)).await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == 1).await;
     dispatcher.database.execute("UPDATE customer SET type = NULL WHERE id = 'C-1'").await;
+    gate.open();
     dispatcher.wait_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted link 1"]);
@@ -80,13 +84,15 @@ async fn settings_changed_while_a_connection_is_replaced_count(database: TestDat
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     dispatcher.wait_until_concluded().await;
+    let gate = Gate::closed();
     let script = Script::new()
         .once(Step::Data, Act::ReplyThenClose("421 4.3.2 closing".to_owned()))
-        .once(Step::Banner, Act::Slow(Duration::from_millis(200)));
+        .once(Step::Banner, Act::Wait(gate.clone()));
     sink.behave(script);
     dispatcher.take(&[dispatcher.event("b", "C-1")]).await;
     sink.wait_for("the second connection", |state| state.connections == 2).await;
     dispatcher.set_policy("acme", "exclude").await;
+    gate.open();
     dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1", "R-b sent accepted link 1"]);
@@ -201,7 +207,8 @@ async fn a_retry_keeps_every_byte_when_the_portal_asks_less(database: TestDataba
 }
 
 async fn a_delivery_whose_time_ends_between_claim_and_data_expires(database: TestDatabase) {
-    let sink = Sink::scripted(hesitating()).await;
+    let gate = Gate::closed();
+    let sink = Sink::scripted(hesitating(&gate)).await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
     let mut event = dispatcher.event("a", "C-1");
@@ -209,6 +216,7 @@ async fn a_delivery_whose_time_ends_between_claim_and_data_expires(database: Tes
     dispatcher.take(&[event]).await;
     sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == 1).await;
     dispatcher.database.clock.advance(Duration::from_secs(5));
+    gate.open();
     dispatcher.pass_until_concluded().await;
 
     assert_eq!(dispatcher.states().await, ["R-a expired expired - 0"]);

@@ -25,7 +25,8 @@ async fn handed_over(database: TestDatabase, silent: usize) -> (Dispatcher, Sink
     let sink = Sink::scripted(script).await;
     let relay = relay("default", &sink).with(|config| {
         config.on_uncertain = OnUncertain::Resend;
-        (config.deadlines.command, config.deadlines.final_dot) = (Duration::from_secs(20), Duration::from_secs(20));
+        // What hangs does so for longer than the test.
+        (config.deadlines.command, config.deadlines.final_dot) = (Duration::from_mins(10), Duration::from_mins(10));
     });
     let configure = |config: &mut invoice_dispatcher::config::Config| {
         config.worker.shutdown_grace = Duration::from_millis(50);

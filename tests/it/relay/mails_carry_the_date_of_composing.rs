@@ -19,7 +19,7 @@ use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
-use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
+use crate::harness::sink::{Act, Gate, Script, Sink, Step, SunkMail};
 
 on_both_databases!(
     a_mail_that_waited_for_the_relay_is_dated_when_it_is_sent,
@@ -150,9 +150,10 @@ async fn a_retry_without_a_permit_has_a_date_of_its_own(database: TestDatabase) 
 }
 
 /// Two mails, of which the second waits behind the first for longer than a composed message may.
-async fn behind_another(database: TestDatabase, script: Script, waits: impl FnOnce(TestRelay) -> TestRelay) {
-    let sink = Sink::scripted(script).await;
-    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(20));
+async fn behind_another(database: TestDatabase, waits: impl FnOnce(TestRelay) -> TestRelay) {
+    let gate = Gate::closed();
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::Wait(gate.clone()))).await;
+    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[waits(patient)]).await;
     dispatcher.take(&[dispatcher.event("a", "C-1"), dispatcher.event("b", "C-1")]).await;
     dispatcher.start();
@@ -164,6 +165,7 @@ async fn behind_another(database: TestDatabase, script: Script, waits: impl FnOn
     }
     dispatcher.database.clock.advance(Duration::from_mins(6));
     let later = now(&dispatcher);
+    gate.open();
     dispatcher.pass_until_concluded().await;
 
     let mut dates: Vec<i64> = sink.mails().iter().map(date).collect();
@@ -175,25 +177,27 @@ async fn behind_another(database: TestDatabase, script: Script, waits: impl FnOn
 }
 
 async fn what_waited_for_a_connection_is_composed_again(database: TestDatabase) {
-    let slow = Script::new().once(Step::Dot, Act::Slow(Duration::from_secs(2)));
-    behind_another(database, slow, |relay| relay.connections(1)).await;
+    behind_another(database, |relay| relay.connections(1)).await;
 }
 
 async fn what_waited_for_its_turn_by_rate_is_composed_again(database: TestDatabase) {
-    let slow = Script::new().once(Step::Dot, Act::Slow(Duration::from_secs(2)));
-    behind_another(database, slow, |relay| relay.with(|config| config.rate = Some(0.5))).await;
+    // Its turn is the machine's time: four seconds after the first one's.
+    behind_another(database, |relay| relay.with(|config| config.rate = Some(0.25))).await;
 }
 
 async fn what_waited_for_its_permit_is_composed_again(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Slow(Duration::from_millis(300)))).await;
+    let gates = [Gate::closed(), Gate::closed()];
+    let script = Script::new().once(Step::Rcpt, Act::Wait(gates[0].clone()));
+    let sink = Sink::scripted(script.nth(Step::Rcpt, 2, Act::Wait(gates[1].clone()))).await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     dispatcher.start();
     let mut dates = vec![now(&dispatcher)];
-    for rcpt in 1..=2 {
+    for (rcpt, gate) in (1..).zip(&gates) {
         sink.wait_for("the recipient", |state| state.count(Step::Rcpt) == rcpt).await;
         dispatcher.database.clock.advance(Duration::from_mins(6));
         dates.push(now(&dispatcher));
+        gate.open();
     }
     dispatcher.wait_until_concluded().await;
 

@@ -285,7 +285,7 @@ async fn a_copy_that_the_second_try_reached_gets_no_third(database: TestDatabase
 
 async fn whom_a_dead_worker_asked_is_not_known(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
-    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(20));
+    let patient = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_mins(10));
     let dispatcher = Dispatcher::with(database, &[patient]).await;
     dispatcher.take(&[dispatcher.event_to("a", &[("to", TO), ("cc", "defer@customer.example")])]).await;
     let worker = dispatcher.start_mortal().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
-use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::harness::sink::{Act, Gate, Script, Sink, Step};
 
 on_both_databases!(
     after_a_restart_all_connections_are_back_at_once,
@@ -13,6 +13,8 @@ on_both_databases!(
 );
 
 const CONNECTIONS: u32 = 32;
+/// Slow enough for mails to overlap.
+const SLOW: Duration = Duration::from_millis(30);
 
 async fn take(dispatcher: &Dispatcher, count: usize) {
     let events: Vec<_> = (0..count).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
@@ -20,28 +22,40 @@ async fn take(dispatcher: &Dispatcher, count: usize) {
 }
 
 async fn after_a_restart_all_connections_are_back_at_once(database: TestDatabase) {
-    let slow = || Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(100)));
-    let mut sink = Sink::scripted(slow()).await;
+    let all = usize::try_from(CONNECTIONS).expect("few");
+    // However slow the machine is, all connections are made: what comes first waits for the others.
+    let gate = Gate::closed();
+    let waiting = Act::Wait(gate.clone());
+    let script = (1..=all).fold(Script::new(), |script, n| script.nth(Step::Dot, n, waiting.clone()));
+    let mut sink = Sink::scripted(script.on(Step::Dot, Act::Hang)).await;
     let relay = relay("default", &sink).connections(CONNECTIONS);
-    let mut dispatcher = Dispatcher::with(database, &[relay]).await;
+    // What waits does so for as long as the test wants.
+    let patient = relay.with(|config| config.deadlines.final_dot = Duration::from_mins(10));
+    let mut dispatcher = Dispatcher::with(database, &[patient]).await;
     take(&dispatcher, 600).await;
     dispatcher.start();
-    let all = usize::try_from(CONNECTIONS).expect("few");
-    sink.wait_for("all connections", |state| state.open == all && state.mails.len() >= all).await;
+    sink.wait_for("all connections", |state| state.open == all && state.count(Step::Dot) == all).await;
+    gate.open();
+    sink.wait_for("their mails", |state| state.mails.len() == all).await;
     sink.go_away().await;
     dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'open'", 1).await;
+    // More than the trial takes; the others wait again.
+    let gate = Gate::closed();
+    let script = (1..=3 * all).fold(Script::new(), |script, n| script.nth(Step::Dot, n, Act::Slow(SLOW)));
+    sink.behave(script.on(Step::Dot, Act::Wait(gate.clone())));
     sink.come_back().await;
     dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'half_open'", 1).await;
     // From here the clock stands still: a minute, or ten, would not be needed.
     dispatcher.wait_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'closed'", 1).await;
     sink.wait_for("all connections again", |state| state.open == all).await;
+    gate.open();
     // Mails whose answer the restart swallowed are uncertain, the others go out.
     dispatcher.pass_until_concluded().await;
     dispatcher.finish().await;
 }
 
 async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: TestDatabase) {
-    let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(30))).connections_max(2);
+    let slow = Script::new().on(Step::Dot, Act::Slow(SLOW)).connections_max(2);
     let sink = Sink::scripted(slow).await;
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(8)]).await;
     take(&dispatcher, 60).await;
@@ -58,7 +72,7 @@ async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: 
 /// As in a rolling restart: the worker that joins gets no connection, and stops no other.
 #[tokio::test]
 async fn a_worker_that_gets_no_connection_leaves_the_others_theirs() {
-    let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(30))).connections_max(2);
+    let slow = Script::new().on(Step::Dot, Act::Slow(SLOW)).connections_max(2);
     let sink = Sink::scripted(slow).await;
     let relay = relay("default", &sink).connections(8);
     let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[relay]).await;

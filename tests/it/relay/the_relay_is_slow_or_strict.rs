@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::{TestRelay, relay};
-use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::harness::sink::{Act, Gate, Script, Sink, Step};
 
 on_both_databases!(
     a_slow_relay_holds_up_its_own_lane_only,
@@ -27,7 +27,7 @@ fn one_connection(sink: &Sink) -> TestRelay {
 
 async fn a_slow_relay_holds_up_its_own_lane_only(database: TestDatabase) {
     let (slow, quick) = (Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await, Sink::start().await);
-    let patient = relay("default", &slow).with(|config| config.deadlines.command = Duration::from_secs(20));
+    let patient = relay("default", &slow).with(|config| config.deadlines.command = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[patient, relay("other", &quick)]).await;
     dispatcher.add_tenant("globex", "include").await;
     dispatcher.database.execute("UPDATE tenant SET relay = 'other' WHERE id = 'globex'").await;
@@ -146,9 +146,12 @@ async fn a_reused_connection_that_cannot_be_replaced_leaves_nothing_behind(datab
     let sink = Sink::start().await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
     dispatcher.start();
-    // Both slots have a connection.
-    sink.behave(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(100))));
+    // Both slots have a connection: the first mail waits for the other.
+    let gate = Gate::closed();
+    sink.behave(Script::new().on(Step::Dot, Act::Wait(gate.clone())));
     dispatcher.take(&[dispatcher.event("0", "C-1"), dispatcher.event("1", "C-1")]).await;
+    sink.wait_for("both mails", |state| state.count(Step::Dot) == 2).await;
+    gate.open();
     dispatcher.wait_until_concluded().await;
     assert_eq!(sink.see(|state| state.connections), 2);
     // One is closed at DATA, after the start was recorded, and no other is to be had while the first one stands.
