@@ -20,6 +20,9 @@ on_both_databases!(
 
 const BATCH: usize = 60;
 
+/// Far less than the batch waits, and more than a busy machine needs for the others: the clock goes on while it sends.
+const OTHERS_MINUTES_MAX: f64 = 30.0;
+
 async fn tenants(database: TestDatabase, script: Script, refused: &[&str]) -> (Dispatcher, Sink) {
     let sink = Sink::scripted(script).await;
     let mut dispatcher = Dispatcher::new(database, &sink).await;
@@ -35,7 +38,7 @@ async fn tenants(database: TestDatabase, script: Script, refused: &[&str]) -> (D
 /// For three hours all of the batch waits, and then goes out once the relay takes the sender.
 async fn nothing_is_lost(mut dispatcher: Dispatcher, sink: &Sink, refused: &[&str], expected: &[&str]) {
     let minutes = pass_until_ended(&dispatcher, "acme", "sent", BATCH).await;
-    assert!(minutes < 5.0, "others go on, after {minutes}");
+    assert!(minutes < OTHERS_MINUTES_MAX, "others go on, after {minutes}");
     let batch = i64::try_from(BATCH).expect("a small number");
     for tenant in refused {
         // But for one, by which the hold may be tried.
@@ -116,7 +119,7 @@ async fn tenants_behind_one_bounce_address(database: TestDatabase) {
     dispatcher.take(&mails(&dispatcher, "acme", "good", BATCH, BATCH)).await;
     dispatcher.start();
     let minutes = pass_until_ended(&dispatcher, "acme", "sent", BATCH).await;
-    assert!(minutes < 5.0, "others go on, after {minutes}");
+    assert!(minutes < OTHERS_MINUTES_MAX, "others go on, after {minutes}");
     pass(&dispatcher, Duration::from_mins(30)).await;
     let expected = ["rechnung@bad.example via bounces@platform.example refused final_dot 554 5.7.1"];
     assert_eq!(holds(&dispatcher.database).await, expected);

@@ -1,7 +1,5 @@
 //! The relay takes few connections of us, and those that we have only wait for an email: they make room.
 
-use std::time::Duration;
-
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
@@ -37,19 +35,16 @@ async fn they_make_room_for_other_emails(database: TestDatabase) {
 
 async fn they_make_room_for_a_probe(database: TestDatabase) {
     let (dispatcher, sink) = all_wait(database).await;
-    let before = dispatcher.database.clock.now();
+    let now = dispatcher.database.clock.now().0;
     dispatcher
         .database
         .execute(format!(
             "INSERT INTO relay_state (relay, breaker, reason, opened_at, probes, probe_at, version)
-             VALUES ('default', 'open', 'it was away', {0}, 0, {0}, 1)",
-            before.0
+             VALUES ('default', 'open', 'it was away', {now}, 0, {now}, 1)"
         ))
         .await;
     dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'half_open'", 1).await;
-    let passed = dispatcher.database.clock.now().since(before);
-    assert!(passed < Duration::from_secs(10), "the first probe was turned away: it took {passed:?}");
-    assert_eq!(sink.see(|state| state.connections), CONNECTIONS_MAX + 1);
+    assert_eq!(sink.see(|state| state.connections), CONNECTIONS_MAX + 1, "the first probe was turned away");
     dispatcher.take(&[dispatcher.event("later", "C-1")]).await;
     dispatcher.pass_until_concluded().await;
     dispatcher.finish().await;

@@ -54,9 +54,10 @@ async fn a_worker_that_stops_in_a_trial_leaves_no_lease(database: TestDatabase) 
     sink.behave(Script::new());
     let before = dispatcher.database.clock.now();
     dispatcher.start();
-    dispatcher.pass_until_concluded().await;
+    dispatcher.pass_until_seen(&sink, "the next trial's message", |state| !state.mails.is_empty()).await;
     let passed = dispatcher.database.clock.now().since(before);
     assert!(passed < Duration::from_mins(1), "the lane stood still for {passed:?}");
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (8, 8));
     dispatcher.finish().await;
 }
@@ -70,9 +71,11 @@ async fn a_worker_that_dies_in_a_trial_leaves_none_for_long(database: TestDataba
     sink.behave(Script::new());
     let before = dispatcher.database.clock.now();
     dispatcher.start();
-    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", 8).await;
+    dispatcher.pass_until_seen(&sink, "the next trial's message", |state| !state.mails.is_empty()).await;
     let passed = dispatcher.database.clock.now().since(before);
-    assert!(passed < Duration::from_mins(1), "the lane stood still for {passed:?}");
+    // On PostgreSQL a heart must have stood still for 30 s; the lease holds for two minutes.
+    assert!(passed < Duration::from_secs(90), "the lane stood still for {passed:?}");
+    dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", 8).await;
     dispatcher.finish().await;
 }
 
@@ -101,9 +104,10 @@ async fn resume_ends_a_lease(database: TestDatabase) {
     let default = RelayName::from("default");
     dispatcher.database.store.pause_relay(&default, false, &actor("operator")).await.expect("the database answers");
     let before = dispatcher.database.clock.now();
-    dispatcher.pass_until_concluded().await;
+    dispatcher.pass_until_seen(&sink, "a message", |state| !state.mails.is_empty()).await;
     let passed = dispatcher.database.clock.now().since(before);
     assert!(passed < Duration::from_mins(1), "it was tried after {passed:?}");
+    dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (4, 4));
     dispatcher.finish().await;
 }
@@ -126,7 +130,7 @@ async fn each_trial_takes_another_delivery(database: TestDatabase) {
     let before = dispatcher.database.clock.now();
     dispatcher.pass_until(sent, 7).await;
     let passed = dispatcher.database.clock.now().since(before);
-    assert!(passed < Duration::from_mins(5), "seven good ones took {passed:?}");
+    assert!(passed < Duration::from_mins(20), "seven good ones took {passed:?}");
     dispatcher.stop().await;
     sink.behave(Script::new());
     dispatcher.start();

@@ -14,7 +14,8 @@ async fn all_is_out_after_a_retry(database: TestDatabase, local: &str) {
     dispatcher.start();
     let minutes = pass_until_ended(&dispatcher, "acme", "sent", 40).await;
     println!("40 x {local}: all out after {minutes:.2} min");
-    assert!(minutes < 2.0, "{minutes}");
+    // Half a minute until the retry, and the machine's time. A refused sender's first trial comes after five.
+    assert!(minutes < 5.0, "{minutes}");
     assert!(holds(&dispatcher.database).await.is_empty());
     dispatcher.finish().await;
 }
