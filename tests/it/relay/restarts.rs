@@ -21,6 +21,12 @@ async fn take(dispatcher: &Dispatcher, count: usize) {
     dispatcher.take(&events).await;
 }
 
+/// Connections that stand have answered, which shows what the refusal of the others means. For that a worker waits ten
+/// seconds by the clock, which does not move yet: they pass in no time.
+async fn until_answered(sink: &Sink) {
+    sink.wait_for("the first mails", |state| state.mails.len() >= 6).await;
+}
+
 async fn after_a_restart_all_connections_are_back_at_once(database: TestDatabase) {
     let all = usize::try_from(CONNECTIONS).expect("few");
     // However slow the machine is, all connections are made: what comes first waits for the others.
@@ -60,6 +66,7 @@ async fn a_limit_of_connections_opens_no_breaker_and_costs_no_attempt(database: 
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(8)]).await;
     take(&dispatcher, 60).await;
     dispatcher.start();
+    until_answered(&sink).await;
     dispatcher.pass_until_concluded().await;
     assert_eq!(sink.mails_and_data_phases(), (60, 60));
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE attempts = 1").await, 60);
@@ -78,6 +85,7 @@ async fn a_worker_that_gets_no_connection_leaves_the_others_theirs() {
     let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[relay]).await;
     take(&dispatcher, 40).await;
     let first = dispatcher.start_mortal().await;
+    until_answered(&sink).await;
     let some_sent = "SELECT COUNT(*) FROM (SELECT id FROM delivery WHERE concluded = 'sent' LIMIT 6) AS sent";
     dispatcher.pass_until(some_sent, 6).await;
     let second = dispatcher.start_mortal().await;
