@@ -16,7 +16,7 @@ const INNOCENTS: usize = 20;
 async fn its_neighbours_go_out_once(database: TestDatabase) {
     // At first everything hangs, so that the first death takes innocents with it.
     let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Hang)).await;
-    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_secs(20));
+    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let mut events: Vec<_> = (0..INNOCENTS).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     events.insert(0, dispatcher.event_to("poison", &[("to", POISON)]));
@@ -52,7 +52,7 @@ async fn its_neighbours_go_out_once(database: TestDatabase) {
 
 async fn a_process_that_dies_at_every_start_blames_nobody(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await;
-    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_secs(20));
+    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let events: Vec<_> = (0..6).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;

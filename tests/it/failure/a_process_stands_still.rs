@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use invoice_dispatcher::failpoint::Failpoint;
 use invoice_dispatcher::model::ids::WorkerId;
 use invoice_dispatcher::model::state::Concluded;
+use invoice_dispatcher::relay::Deadlines;
 use tokio::task::JoinSet;
 
 use crate::failure::processes_are_killed::{count, until_concluded};
@@ -28,6 +30,7 @@ async fn workers(cell: &Cell) -> BTreeSet<WorkerId> {
 async fn standing_still(around: Arc<Around>, point: Failpoint, uncertain: i64) {
     let mut cell = Cell::new(&around).await;
     cell.bring(&EVENTS).await;
+    let began = Instant::now();
     let asleep = cell.site.start_failing(&format!("{point}:stop"));
     asleep.until_stopped().await;
     cell.forget_the_dead().await;
@@ -38,6 +41,14 @@ async fn standing_still(around: Arc<Around>, point: Failpoint, uncertain: i64) {
 
     asleep.signal("-CONT");
     until("it works on under another name", async || workers(&cell).await.len() == 2).await;
+    if point == Failpoint::AfterDataStart && began.elapsed() >= Deadlines::default().permit {
+        // On a loaded machine its permit may be too old by now: it asks for another one, and the delivery is not its own
+        // any more.
+        assert!(asleep.stop().await.success());
+        let (mails, data_phases) = cell.sink.mails_and_data_phases();
+        assert!((2..=3).contains(&mails) && data_phases == 3, "{point}: {mails} of {data_phases}");
+        return cell.end(other).await;
+    }
     let sent = async || cell.site.store.state_counts().await.is_ok_and(|counts| count(&counts, Concluded::Sent) == 3);
     until(&format!("the relay's late answer is recorded after {point}"), sent).await;
     assert_eq!(cell.sink.mails_and_data_phases(), (3, 3), "{point}");

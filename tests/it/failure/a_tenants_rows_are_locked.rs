@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use invoice_dispatcher::store::DataPermitAnswer;
+use invoice_dispatcher::store::{DataPermitAnswer, Store};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
@@ -62,16 +62,19 @@ async fn a_permit_that_gave_way_to_another_transaction_is_asked_for_again() {
     let worker = add_worker(&database).await;
     let start = data_start(&claim(&database, worker, 1).await.remove(0), worker);
     let mut other = PgConnection::connect(&database.url).await.expect("the database answers");
-    // The one who waits first looks first whether they wait for each other.
-    let patient = "SET deadlock_timeout = '20s'; BEGIN; UPDATE lane_entry SET held = NULL";
+    // The one who waits first looks first whether they wait for each other, and once only: not before the other waits.
+    let separator = if database.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{separator}options[deadlock_timeout]=5s", database.url);
+    let store = Store::open_beside(&url, database.clock.clone()).await.expect("the address is one");
+    let patient = "SET deadlock_timeout = '2min'; BEGIN; UPDATE lane_entry SET held = NULL";
     sqlx::raw_sql(patient).execute(&mut other).await.expect("the statement is right");
     let asking = tokio::spawn({
-        let (store, start) = (database.store.clone(), start.clone());
+        let (store, start) = (store.clone(), start.clone());
         async move { store.permit_data(&[start]).await }
     });
     database.until_a_statement_waits().await;
     let locking = sqlx::raw_sql("UPDATE tenant_settings SET version = version").execute(&mut other);
-    let bound = Duration::from_secs(15);
+    let bound = Duration::from_mins(1);
     tokio::time::timeout(bound, locking).await.expect("the permit gives way").expect("the statement is right");
     let asked = asking.await.expect("the task ends").expect("the statement is repeated");
     assert_eq!(asked, [DataPermitAnswer::Locked]);

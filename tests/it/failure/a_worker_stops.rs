@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
-use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::harness::sink::{Act, Gate, Script, Sink, SinkState, Step};
 
 on_both_databases!(
     a_mail_on_the_wire_is_finished,
@@ -21,7 +21,16 @@ on_both_databases!(
 /// A dispatcher whose drain ends at once, whatever is on the wire, and which waits for its relay for as long as it
 /// runs.
 async fn impatient(database: TestDatabase, sink: &Sink) -> Dispatcher {
-    let (grace, patience) = (Duration::from_millis(50), Duration::from_mins(5));
+    draining_within(Duration::from_millis(50), database, sink).await
+}
+
+/// A dispatcher whose drain takes as long as what is on the wire, and which waits for its relay for as long as it runs.
+async fn patient(database: TestDatabase, sink: &Sink) -> Dispatcher {
+    draining_within(Duration::from_mins(1), database, sink).await
+}
+
+async fn draining_within(grace: Duration, database: TestDatabase, sink: &Sink) -> Dispatcher {
+    let patience = Duration::from_mins(5);
     let relay = relay("default", sink).with(|config| {
         config.deadlines = Deadlines { command: patience, transfer: patience, final_dot: patience, ..config.deadlines };
     });
@@ -86,13 +95,15 @@ async fn what_is_handed_over_and_not_answered_is_uncertain_at_once(database: Tes
 }
 
 async fn a_mail_on_the_wire_is_finished(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(200)))).await;
-    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let gate = Gate::closed();
+    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Wait(gate.clone()))).await;
+    let mut dispatcher = patient(database, &sink).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     sink.wait_for("DATA", |state| state.data_phases == 1).await;
     assert_eq!(sink.mails().len(), 0);
-    dispatcher.stop().await;
+    // It is told to stop before the relay answers.
+    tokio::join!(biased; dispatcher.stop(), async { gate.open() });
 
     assert_eq!(dispatcher.states().await, ["R-a sent accepted attach 1"]);
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
@@ -104,7 +115,7 @@ async fn a_mail_on_the_wire_is_finished(database: TestDatabase) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_other_worker_goes_on() {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(10)))).await;
-    let mut dispatcher = Dispatcher::new(TestDatabase::postgres().await, &sink).await;
+    let mut dispatcher = patient(TestDatabase::postgres().await, &sink).await;
     let events: Vec<_> = (0..60).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     let one = dispatcher.start_mortal().await;
     dispatcher.start();
@@ -124,20 +135,26 @@ async fn the_other_worker_goes_on() {
 }
 
 async fn what_was_claimed_is_given_back(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(10)))).await;
-    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let sink = Sink::start().await;
+    let mut dispatcher = patient(database, &sink).await;
     let events: Vec<_> = (0..40).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;
-    for stop in [5, 15, 25] {
+    for _ in 0..3 {
+        // After five mails the relay keeps both connections waiting until the worker is told to stop.
+        let (gate, before) = (Gate::closed(), sink.mails().len());
+        let waits = || Act::Wait(gate.clone());
+        sink.behave(Script::new().nth(Step::Dot, 6, waits()).nth(Step::Dot, 7, waits()));
         dispatcher.start();
-        sink.wait_for("some mails", |state| state.mails.len() >= stop).await;
-        dispatcher.stop().await;
+        let two_wait = |state: &SinkState| state.mails.len() == before + 5 && state.count(Step::Dot) == before + 7;
+        sink.wait_for("five mails, and two that wait", two_wait).await;
+        tokio::join!(biased; dispatcher.stop(), async { gate.open() });
         let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'").await;
         let due = "SELECT COUNT(*) FROM lane_entry WHERE state = 'due' AND attempts = 0 AND fair_rank IS NOT NULL";
         let due = dispatcher.database.number(due).await;
         assert_eq!((sent + due, sink.mails().len()), (40, usize::try_from(sent).expect("not negative")));
         assert!(due > 0, "the worker stopped too late to show anything");
     }
+    sink.behave(Script::new());
     dispatcher.start();
     dispatcher.wait_until_concluded().await;
 

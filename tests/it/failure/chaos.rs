@@ -23,7 +23,7 @@ use crate::harness::servers::PrivateServers;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 /// Longer than everything takes to conclude once nothing fails any more: dead workers are missed after 30 s.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What a process that does not listen yet dies of when it is told to stop.
 const SIGTERM: i32 = 15;

@@ -19,10 +19,10 @@ use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 /// How long a turn may take here; outside it is minutes.
-const LIMIT: Duration = Duration::from_secs(3);
+const LIMIT: Duration = Duration::from_secs(10);
 
-/// The outage, in turns: ten minutes would be as many of the real ones.
-const OUTAGE: Duration = Duration::from_secs(12);
+/// The outage, in turns: six minutes would be as many of the real ones.
+const OUTAGE: Duration = Duration::from_secs(25);
 
 /// The status code of a probe's answer, and the answer.
 pub(super) async fn probe(listener: SocketAddr, path: &str) -> (u16, String) {
@@ -45,35 +45,37 @@ pub(super) async fn until_probed(listener: SocketAddr, path: &str, code: u16) ->
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), probing).await.expect("the probe answers so in time")
+    tokio::time::timeout(Duration::from_mins(1), probing).await.expect("the probe answers so in time")
 }
 
-/// A dispatcher whose process serves its probes, by way of the hole; the relay takes its mail and does not answer.
-async fn serving(database: &mut TestDatabase, hole: &BlackHole, sink: &Sink) -> (Dispatcher, SocketAddr) {
-    let moment = Duration::from_millis(400);
+/// A dispatcher with one mail, whose process serves its probes by way of the hole; the relay takes the mail and does not
+/// answer.
+async fn serving(database: TestDatabase, hole: &BlackHole, sink: &Sink) -> (Dispatcher, SocketAddr) {
+    let moment = Duration::from_secs(1);
     let deadlines = DatabaseDeadlines {
         acquire: moment,
         statement: moment,
         release: moment,
-        idle_in_transaction: Duration::from_secs(2),
+        idle_in_transaction: Duration::from_secs(5),
     };
-    let url = hole.url(&database.url);
-    let fresh = TestDatabase::postgres().await;
-    let mut database = std::mem::replace(database, fresh);
-    database.store = Store::open_impatient(&url, deadlines, database.clock.clone()).await.expect("the address is one");
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("it is bound");
-    let silent = relay("default", sink).impatient();
-    let mut dispatcher = Dispatcher::configured(database, &[silent], |config| config.metrics.listen = free).await;
+    let relays = || [relay("default", sink).with(|config| config.deadlines.final_dot = Duration::from_secs(1))];
+    let mut dispatcher = Dispatcher::configured(database, &relays(), |config| config.metrics.listen = free).await;
+    // With the deadlines of everyday.
+    dispatcher.take(&[dispatcher.event("silent", "C-1")]).await;
+    let (url, clock) = (hole.url(&dispatcher.database.url), dispatcher.database.clock.clone());
+    dispatcher.database.store = Store::open_impatient(&url, deadlines, clock).await.expect("the address is one");
+    let mut dispatcher = dispatcher.reconfigured(&relays());
     dispatcher.app.liveness = Liveness::with_limit(LIMIT);
     (dispatcher, free)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_fails_readiness_and_never_liveness() {
-    let mut database = TestDatabase::postgres().await;
+    let database = TestDatabase::postgres().await;
     let hole = BlackHole::before_url(&database.url).await;
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Hang)).await;
-    let (dispatcher, listener) = serving(&mut database, &hole, &sink).await;
+    let (dispatcher, listener) = serving(database, &hole, &sink).await;
     let stop = CancellationToken::new();
     let roles = Roles { worker: true, console: false, portal: false };
     let liveness = dispatcher.app.liveness.clone();
@@ -82,7 +84,6 @@ async fn an_outage_fails_readiness_and_never_liveness() {
     let listeners = Listeners::open(config, roles, &observability.probes).await.expect("it listens");
     let running =
         tokio::spawn(Service::new(dispatcher.app.clone(), roles, observability, listeners, stop.clone()).run());
-    dispatcher.take(&[dispatcher.event("silent", "C-1")]).await;
     sink.wait_for("the message", |state| state.count(Step::Dot) == 1).await;
     until_probed(listener, "/readyz", 200).await;
 
@@ -119,7 +120,7 @@ async fn a_loop_that_stands_still_is_named() {
                 dispatcher.step().await;
             }
         };
-        let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        let waited = tokio::time::timeout(Duration::from_mins(1), waiting).await;
         assert!(waited.is_ok(), "not {wanted:?} but {:?}", liveness.stuck(Instant::now()));
     };
     until_stuck(&["sweeper"]).await;

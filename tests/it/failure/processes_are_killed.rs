@@ -19,7 +19,7 @@ use crate::harness::servers::PrivateServers;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 /// Longer than a dead worker is waited for, and servers take to come back.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Waits until so many deliveries have ended, and nothing is due or on its way.
 pub(crate) async fn until_concluded(store: &Store, count: i64) -> BTreeMap<DeliveryState, i64> {
@@ -118,8 +118,8 @@ async fn a_worker_that_stood_still_sends_nothing_twice() {
     let counts = until_concluded(&site.store, 2).await;
     assert_eq!((count(&counts, Concluded::Sent), count(&counts, Concluded::Uncertain)), (1, 1), "{counts:?}");
 
-    suspended.signal("-CONT");
     let second: BTreeSet<_> = workers(&site).await;
+    suspended.signal("-CONT");
     let renamed = async {
         while workers(&site).await.is_subset(&second) {
             tokio::time::sleep(LOOK).await;

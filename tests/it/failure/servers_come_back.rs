@@ -73,7 +73,7 @@ async fn private_servers_end_with_the_process_that_uses_them() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(30), gone).await.expect("the servers end with their user");
+    timeout(Duration::from_mins(2), gone).await.expect("the servers end with their user");
     assert!(PgConnection::connect(&address).await.is_err());
 }
 
