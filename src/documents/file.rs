@@ -254,7 +254,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
         let (sender, opened) = mpsc::channel();
         std::thread::spawn(move || drop(sender.send(open_regular(&pipe).map(|opened| opened.is_some()))));
-        let opened = opened.recv_timeout(Duration::from_secs(10)).expect("nobody waits for a writer");
+        let opened = opened.recv_timeout(Duration::from_mins(1)).expect("nobody waits for a writer");
         assert!(matches!(opened, Ok(false)), "{opened:?}");
         assert!(matches!(open_regular(folder.path()), Ok(None)), "a folder is no file");
     }

@@ -180,8 +180,15 @@ mod tests {
         let first = Instant::now();
         let waiting = pulse.during(async {
             while first.elapsed() < Duration::from_secs(2) {
+                let slept = Instant::now();
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                assert!(liveness.stuck(Instant::now()).is_empty(), "after {:?}", first.elapsed());
+                // Where the machine itself stood still, the wait has had no turn to beat yet.
+                let stuck = liveness.stuck(Instant::now());
+                assert!(
+                    stuck.is_empty() || slept.elapsed() > Duration::from_millis(200),
+                    "after {:?}",
+                    first.elapsed()
+                );
             }
         });
         waiting.await;

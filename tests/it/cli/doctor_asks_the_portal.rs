@@ -44,6 +44,11 @@ async fn an_answer_of_somebody_else_is_told_from_ours() {
     assert!(found["what_to_do"].as_str().expect("a text").contains("links in emails lead there"), "{found}");
 }
 
+fn answers_as_ours(here: &CommandLine) -> bool {
+    let found = check(here, "PORTAL_URL").expect("it is asked");
+    found["detail"].as_str().is_some_and(|detail| detail.ends_with("answers, and is this installation's portal"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_own_portal_is_known_and_an_undeclared_proxy_in_front_of_it() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -56,11 +61,7 @@ async fn our_own_portal_is_known_and_an_undeclared_proxy_in_front_of_it() {
         .with("METRICS_LISTEN", "127.0.0.1:0");
     here.import_examples();
     let process = here.start("run");
-    until("the portal answers as ours", async || {
-        let found = check(&here, "PORTAL_URL").expect("it is asked");
-        found["detail"].as_str().is_some_and(|detail| detail.ends_with("answers, and is this installation's portal"))
-    })
-    .await;
+    until("the portal answers as ours", async || answers_as_ours(&here)).await;
     assert!(check(&here, "TRUSTED_PROXIES").is_none(), "no proxy was seen");
     install_crypto_provider();
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -75,6 +76,7 @@ async fn our_own_portal_is_known_and_an_undeclared_proxy_in_front_of_it() {
 
     let here = here.with("TRUSTED_PROXIES", "127.0.0.1");
     let process = here.start("run");
+    until("the portal answers as ours", async || answers_as_ours(&here)).await;
     until("what is declared is told no longer", async || check(&here, "TRUSTED_PROXIES").is_none()).await;
     assert!(process.stop().await.success());
 }

@@ -70,8 +70,17 @@ async fn an_address_that_nobody_has_gets_the_same_answer_after_the_same_time() {
         ("no address", "a wrong password"),
     ];
     let mut seen = tried.map(|(address, _)| (address, Duration::MAX, String::new()));
-    // In turns: a busy moment meets all of them.
-    for _ in 0..4 {
+    // argon2 takes nearly all of it: without it, an answer comes ten times as fast.
+    let alike = |fastest: Duration, known: Duration| fastest * 3 > known && fastest < known * 3;
+    // In turns: a busy moment meets all of them; a busy machine gets more turns.
+    for turn in 0..8 {
+        if turn == 4 {
+            if seen.iter().all(|(_, fastest, _)| alike(*fastest, seen[0].1)) {
+                break;
+            }
+            // With one more failure an address would be turned away.
+            console.database.clock.advance(Duration::from_mins(15));
+        }
         for ((address, password), (_, fastest, shown)) in tried.iter().zip(&mut seen) {
             let began = Instant::now();
             let answer = console.browser().sign_in(address, password).await;
@@ -84,8 +93,7 @@ async fn an_address_that_nobody_has_gets_the_same_answer_after_the_same_time() {
     let (_, known, expected) = &seen[0];
     for (address, fastest, shown) in &seen {
         assert_eq!(shown, expected, "{address}");
-        // argon2 takes nearly all of it: without it, an answer comes ten times as fast.
-        assert!(*fastest * 3 > *known && *fastest < *known * 3, "{address}: {fastest:?}, and {known:?}");
+        assert!(alike(*fastest, *known), "{address}: {fastest:?}, and {known:?}");
     }
 }
 

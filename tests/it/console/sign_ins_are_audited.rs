@@ -28,7 +28,7 @@ const ADDRESS: &str = "ops@acme.example";
 const ADMINISTRATOR: &str = "admin@acme.example";
 const NETWORK: &str = "127.0.0.0/24";
 const STEP: Duration = Duration::from_secs(30);
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything that the audit log has, the oldest first.
 async fn entries(console: &TestConsole) -> Vec<AuditRecord> {

@@ -50,7 +50,7 @@ impl Client {
     pub(crate) async fn reply(&mut self) -> String {
         loop {
             let mut line = String::new();
-            let read = tokio::time::timeout(Duration::from_secs(10), self.0.read_line(&mut line));
+            let read = tokio::time::timeout(Duration::from_mins(1), self.0.read_line(&mut line));
             read.await.expect("the catcher answers").expect("a line");
             if line.as_bytes().get(3) != Some(&b'-') {
                 return line.trim_end_matches("\r\n").to_owned();

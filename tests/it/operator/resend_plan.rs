@@ -18,7 +18,8 @@ use invoice_dispatcher::store::Erased;
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
-use crate::harness::sink::{Act, Script, Sink, Step, SunkMail};
+use crate::harness::relay::relay;
+use crate::harness::sink::{Act, Gate, Script, Sink, Step, SunkMail};
 use crate::operator::samples::{WHO, asked};
 
 on_both_databases!(
@@ -303,8 +304,10 @@ async fn a_plan_that_does_not_hold_any_more_does_nothing(database: TestDatabase)
 }
 
 async fn what_is_being_sent_is_waited_for(database: TestDatabase) {
-    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::Slow(Duration::from_millis(500)))).await;
-    let mut dispatcher = Dispatcher::new(database, &sink).await;
+    let gate = Gate::closed();
+    let sink = Sink::scripted(Script::new().once(Step::Dot, Act::Wait(gate.clone()))).await;
+    let relay = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_mins(5));
+    let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     dispatcher.start();
     dispatcher.take(&[dispatcher.event("a", "C-1")]).await;
     sink.wait_for("the message", |state| state.count(Step::Data) == 1).await;
@@ -312,6 +315,7 @@ async fn what_is_being_sent_is_waited_for(database: TestDatabase) {
     let request = asked(&tenant, "R-a");
     let refused = dispatcher.app.resend.plan(&request).await.expect_err("a worker has it");
     assert!(matches!(refused, ResendError::Sending(_)), "{refused:?}");
+    gate.open();
     dispatcher.wait_until_concluded().await;
     dispatcher.app.resend.plan(&request).await.expect("it has ended");
     dispatcher.finish().await;

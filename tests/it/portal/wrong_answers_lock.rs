@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use invoice_dispatcher::clock::Timestamp;
 use invoice_dispatcher::model::access::TenantScope;
 use invoice_dispatcher::model::ids::{CustomerId, DeliveryId, TenantId};
-use invoice_dispatcher::store::{LockCursor, PortalLock, Store, VerificationAdmission, VerificationAttempt};
+use invoice_dispatcher::store::{
+    DatabaseDeadlines, LockCursor, PortalLock, Store, VerificationAdmission, VerificationAttempt,
+};
 
 use crate::harness::actor;
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
@@ -76,10 +78,15 @@ async fn all_locks(store: &Store, tenant: Option<&TenantId>) -> Vec<PortalLock> 
 }
 
 async fn two_hundred_guesses_at_once_are_five_comparisons(database: TestDatabase) {
-    let other = Store::open_beside(&database.url, database.clock.clone()).await.expect("the database opens");
+    // However long the last of them waits for a connection.
+    let deadlines = DatabaseDeadlines { acquire: Duration::from_mins(1), ..DatabaseDeadlines::default() };
+    let open = async || {
+        Store::open_impatient(&database.url, deadlines, database.clock.clone()).await.expect("the database opens")
+    };
     let (guesser, root) = (Guesser::new(), link());
     // Of two processes, each with its own connections.
-    let stores = [&database.store, &other];
+    let (one, other) = (open().await, open().await);
+    let stores = [&one, &other];
     let guesses = (0..200).map(|number| guesser.guess(stores[number % 2], root));
     let answers = join_all(guesses).await;
     let compared = answers.iter().filter(|answer| matches!(answer, VerificationAdmission::Admitted { .. })).count();
@@ -96,6 +103,7 @@ async fn two_hundred_guesses_at_once_are_five_comparisons(database: TestDatabase
     let answers = join_all((0..200).map(|number| guesser.guess(stores[number % 2], root))).await;
     let compared = answers.iter().filter(|answer| matches!(answer, VerificationAdmission::Admitted { .. })).count();
     assert_eq!(compared, 5, "ten of that customer are all of a day");
+    one.close().await;
     other.close().await;
 }
 

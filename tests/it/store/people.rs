@@ -9,8 +9,9 @@ use invoice_dispatcher::model::ids::{OperatorId, TenantId};
 use invoice_dispatcher::secrets::{InvitationToken, PasswordHash, RecoveryCode, SecretKeys, SessionId};
 use invoice_dispatcher::sha256::Sha256;
 use invoice_dispatcher::store::{
-    Invited, NewApiToken, NewInvitation, NewOperator, NewOperatorSession, OperatorAdded, OperatorChange,
-    OperatorSession, PageRequest, RetentionTimes, SignInAdmission, SignInAttempt, Store, UnknownSignIns,
+    DatabaseDeadlines, Invited, NewApiToken, NewInvitation, NewOperator, NewOperatorSession, OperatorAdded,
+    OperatorChange, OperatorSession, PageRequest, RetentionTimes, SignInAdmission, SignInAttempt, Store,
+    UnknownSignIns,
 };
 use serde_json::{Value, json};
 
@@ -392,12 +393,16 @@ async fn admitted(store: &Store, attempt: &SignInAttempt<'_>) -> bool {
 }
 
 async fn five_of_two_hundred_guesses_are_admitted(database: TestDatabase) {
+    // However long the last of them waits for a connection.
+    let deadlines = DatabaseDeadlines { acquire: Duration::from_mins(1), ..DatabaseDeadlines::default() };
+    let patient = Store::open_impatient(&database.url, deadlines, database.clock.clone()).await;
+    let patient = patient.expect("the database opens");
     for known in [true, false] {
         let account = format!("account-{known}");
         let network = format!("203.0.{}.0/24", u8::from(known));
         let operator = if known { Some(active(&database.store, "ops@acme.example", Role::Admin).await) } else { None };
         let tries = join_all((0..200).map(|_| {
-            let (store, attempt) = (database.store.clone(), attempt(&account, operator, Some(&network)));
+            let (store, attempt) = (patient.clone(), attempt(&account, operator, Some(&network)));
             async move { admitted(&store, &attempt).await }
         }))
         .await;

@@ -19,8 +19,8 @@ use crate::store::samples::add_tenant;
 
 on_both_databases!(other_settings_are_compared_with_what_went, twenty_thousand_deliveries_are_compared_in_time,);
 
-/// The longest that somebody waits for a comparison with 20,000 deliveries.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest that somebody waits for a comparison with 20,000 deliveries, by a debug build on a loaded machine.
+const LONGEST: Duration = Duration::from_secs(20);
 
 const POSTCODE: Option<VerificationMethod> = Some(VerificationMethod::PostcodeHouseNumber);
 
