@@ -15,9 +15,9 @@ const pictures = process.env.PICTURES;
 export const LAUNCH = { executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] };
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
-export const WAIT = 20_000;
+export const WAIT = 60_000;
 /** Of everything. */
-const DEADLINE = 360_000;
+const DEADLINE = 1_200_000;
 /** Windows in which nothing may stick out or be cut off (WCAG 2.2, 1.4.4 and 1.4.10): 1280 pixels at 200 % and at 400 %. */
 const ZOOMED = [{ width: 640, height: 400 }, { width: 320, height: 256 }];
 /** What pictures are taken of. */

@@ -18,7 +18,7 @@ async function fromCatcher(what) {
 
 /** The newest mail of which this is true, as soon as there is one. */
 async function mailWhich(what, isIt) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const mail = (await fromCatcher('mails')).find(isIt);
     if (mail) return mail;
     await new Promise((resolve) => { setTimeout(resolve, 100); });
@@ -90,7 +90,7 @@ export async function portalWithoutDatabase() {
     PORTAL_URL: `http://${listen}`, METRICS_LISTEN: '127.0.0.1:0', LOG_FILTER: 'off',
   };
   const portal = spawn(binary, ['run', '--role', 'portal'], { cwd: folder, env, stdio: 'ignore' });
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     if (await fetch(`http://${listen}/`).catch(() => undefined)) break;
     await new Promise((resolve) => { setTimeout(resolve, 100); });
   }

@@ -119,7 +119,7 @@ async function atADesk(browser) {
 
 /** Whether the browser's viewer has taken the place of the object: its fallback is not rendered then. */
 async function pdfIsShown(page) {
-  for (let tries = 0; tries < 50; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const frames = page.frames().filter((frame) => frame.url().startsWith('chrome-extension:'));
     const isFallback = await page.locator('.preview object p').first().isVisible().catch(() => false);
     if (frames.length > 0 && !isFallback) return true;
