@@ -17,7 +17,7 @@ pub(in crate::broker) struct Window {
 #[derive(Debug, Default)]
 struct WindowState {
     bytes: u64,
-    /// The bound does not count any more: the connection closes, and its last answers must get through.
+    /// The connection closes: nothing waits any more, so that its last answers get through.
     is_open: bool,
     /// Who waits for room.
     waiting: Option<Waker>,
@@ -48,11 +48,16 @@ impl Window {
         }
     }
 
-    /// From now on everything passes.
+    /// From now on nothing waits: what stands behind the messages, the answer to a close, is to be read. The messages
+    /// themselves are not taken any more, and pass without their bodies.
     pub(in crate::broker) fn open(&self) {
         let mut state = self.state();
         state.is_open = true;
         state.wake();
+    }
+
+    pub(in crate::broker) fn is_open(&self) -> bool {
+        self.state().is_open
     }
 
     /// Wakes this task when there is room; false if there is room already.

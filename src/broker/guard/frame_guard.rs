@@ -9,7 +9,8 @@
 //!   the message arrives without them.
 //! - A broker without a limit of its own is given one, [`FRAME_BYTES_MAX`]: `connection.tune` is changed.
 //! - Of a body that is larger than an event may be only the beginning is passed on, its size and hash beside it.
-//! - While too many bytes are in memory the next message waits ([`Window`](crate::broker::consumer::window::Window)).
+//! - While too many bytes are in memory the next message waits ([`Window`](crate::broker::consumer::window::Window)). Once the
+//!   connection closes none waits, and their bodies are left out.
 //!
 //! It is a state machine over bytes, which may come in any pieces, and keeps one frame at most.
 

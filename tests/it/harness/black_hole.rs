@@ -163,7 +163,7 @@ async fn hears_nothing(stream: &mut TcpStream) -> bool {
 async fn what_is_swallowed_hears_nothing_until_it_heals() {
     let server = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let direct = format!("echo://{}", server.local_addr().expect("bound"));
-    let echo = tokio::spawn(async move {
+    let echoing = tokio::spawn(async move {
         loop {
             let (stream, _) = server.accept().await.expect("the listener lives");
             tokio::spawn(async move {
@@ -194,5 +194,5 @@ async fn what_is_swallowed_hears_nothing_until_it_heals() {
         soon("the echo on an old connection", echo(healed)).await;
     }
     assert_eq!(hole.opened(), 3);
-    echo.abort();
+    echoing.abort();
 }

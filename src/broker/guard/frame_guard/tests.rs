@@ -232,10 +232,17 @@ fn the_next_message_waits_while_too_much_is_in_memory() {
     assert!(!progress.waits);
     assert_eq!(output, input);
 
-    // When the connection closes nothing waits any more.
-    assert!(guard.push(&one, &mut output).unwrap().waits);
+    // When the connection closes nothing waits any more, and nothing but the answer is of use.
+    let progress = guard.push(&one, &mut output).unwrap();
+    assert!(progress.waits);
     bodies.window.open();
-    assert!(!guard.push(&[], &mut output).unwrap().waits);
+    output.clear();
+    let rest = [&one[progress.consumed..], &one[..], &frame(HEARTBEAT, 0, &[])[..]].concat();
+    assert!(!guard.push(&rest, &mut output).unwrap().waits);
+    let frames = frames(&output);
+    let kinds: Vec<u8> = frames.iter().map(|frame| frame.0).collect();
+    assert_eq!(kinds, [CONTENT_HEADER, METHOD, CONTENT_HEADER, HEARTBEAT]);
+    assert!(frames.iter().filter(|frame| frame.0 == CONTENT_HEADER).all(|frame| frame.2[4..12] == [0; 8]));
 }
 
 #[test]
