@@ -84,6 +84,8 @@ pub struct ClaimLoop {
     pub places: Arc<Semaphore>,
     /// How many there are.
     pub places_all: u32,
+    /// How many of them must be free before it claims: as many as there are connections.
+    pub claim_min: u32,
     /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
     pub waiting: Arc<Semaphore>,
     /// Something may have become due.
@@ -127,9 +129,10 @@ impl ClaimLoop {
         pulse.done();
     }
 
-    /// Waits until the lane may send and has room for half of its places: as much as is on the wire at once.
+    /// Waits until the lane may send and has room for as much as is on the wire at once.
     ///
-    /// Not for each place by itself: under load that would be a claim for every mail.
+    /// Not for each place by itself: under load that would be a claim for every mail. Not for half of the places either: then
+    /// the connections wait for what is claimed next (measured at 4 connections: a fifth fewer mails a second).
     async fn room(&self) -> OwnedSemaphorePermit {
         loop {
             // Before the look: a change right after it wakes the wait for the trial.
@@ -142,7 +145,7 @@ impl ClaimLoop {
                     }
                     wanted => wanted,
                 },
-                _ => (self.places_all / 2).max(1),
+                _ => self.claim_min,
             };
             let places = Arc::clone(&self.places);
             let mut room = places.acquire_many_owned(wanted).await.expect("the places are never closed");

@@ -27,7 +27,10 @@ use crate::wake::Wakes;
 
 /// Mails that are made or wait for a slot are a quarter of the slots, but at least so many: reading documents takes its
 /// time.
-const WAITING_MIN: usize = 8;
+const WAITING_MIN: usize = 16;
+/// Deliveries in flight for each connection: of four one is on the wire, one waits for it, one is being claimed and
+/// composed, and one recorded.
+const PLACES_PER_CONNECTION: u32 = 4;
 /// How long a start of DATA waits for others.
 const STARTS_PAUSE: Duration = Duration::from_millis(2);
 /// The most starts of DATA that one commit permits.
@@ -74,8 +77,8 @@ impl Lane {
             stop: self.stop.clone(),
             cut: self.cut,
         });
-        // For each mail on the wire one that is being composed, and one that is being recorded.
-        let places_all = relay.connections.max(1).saturating_mul(3);
+        let connections = relay.connections.max(1);
+        let places_all = connections.saturating_mul(PLACES_PER_CONNECTION);
         let claims = ClaimLoop {
             wake: self.wakes.of(relay.name.as_str()),
             context: self.context,
@@ -84,8 +87,9 @@ impl Lane {
             recorder: self.recorder,
             isolation,
             ready,
-            places: Arc::new(Semaphore::new(slots_all * 3)),
+            places: Arc::new(Semaphore::new(usize::try_from(places_all).expect("32 bits fit a usize"))),
             places_all,
+            claim_min: connections,
             waiting: Arc::new(Semaphore::new((slots_all / 4).max(WAITING_MIN))),
             stop: self.stop.clone(),
         };

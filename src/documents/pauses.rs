@@ -114,8 +114,8 @@ impl Pauses {
     }
 }
 
-/// How many slow loads, and how many that may take long altogether, leave a lane room to claim: it has three places for
-/// each connection, and claims when half of them are free. One trial is always possible beside the slow ones.
+/// How many slow loads, and how many that may take long altogether, leave a lane room to claim: it has four places for
+/// each connection, and claims when a quarter of them are free. One trial is always possible beside the slow ones.
 const fn limits(connections: u32) -> (u32, u32) {
     let slow = if connections / 2 > SLOW_MAX { SLOW_MAX } else { connections / 2 };
     if connections <= 1 { (1, 2) } else { (slow, slow + TRIALS_MAX) }
