@@ -167,7 +167,7 @@ async fn nothing_is_lost_and_it_goes_on(database: TestDatabase, mut shortage: im
     let (logged, took) = (running.complaints() - logged, began.elapsed());
     println!("{accepted} accepted, then: {}; {logged} complaints in {took:?}", refusal.1);
     // It is said each time that has passed: on a loaded machine the last answer comes late.
-    assert!(logged as u64 <= 15 * took.as_secs(), "{logged} complaints in {took:?}");
+    assert!(logged as u64 <= 60.max(15 * took.as_secs()), "{logged} complaints in {took:?}");
     shortage.end(&running.process);
 
     until("there is room again", async || running.publish("another").await.0 == StatusCode::ACCEPTED).await;
