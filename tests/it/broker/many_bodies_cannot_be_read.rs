@@ -48,6 +48,8 @@ async fn they_stay_with_the_broker_when_the_database_goes() {
     proxy.refuse(true);
     proxy.cut();
     until("nothing is consumed", async || scene.consumers().await == 0).await;
+    let taken_in = database.number("SELECT COUNT(*) FROM dead_letter").await;
+    assert!(taken_in < i64::try_from(COUNT).expect("few"), "all were taken in before: nothing was shown");
     proxy.refuse(false);
     scene.all_are_mirrored(&database).await;
     // An outage between a confirm and its mark leaves a second copy, which a later pass removes.

@@ -9,8 +9,7 @@ use crate::harness::command_line::{CommandLine, Said};
 use crate::harness::old_tls::OldTls;
 use crate::harness::sink::{Act, Certificate, Protection, Script, Sink, Step};
 
-/// A relay has 15 s, and a loaded machine takes its time to start a process; an answer of a relay is waited for for minutes
-/// otherwise.
+/// A relay has 15 s, and a loaded machine takes its time to start a process; otherwise doctor would wait for minutes.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// The check of this name.

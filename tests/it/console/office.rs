@@ -42,7 +42,7 @@ impl Office {
             config.console.url = BaseUrl::of_listener(address);
             config.console.totp_roles.clear();
         };
-        // A test email to `hang-at-dot@` waits for no answer for so long.
+        // A test email to `hang-at-dot@` is given up after this time.
         let relay = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(2));
         let mut dispatcher = Dispatcher::configured(database.clone(), &[relay], configure).await;
         dispatcher.start();

@@ -59,8 +59,8 @@ async fn a_single_invoice_overtakes_them(database: TestDatabase) {
     backlog.dispatcher.start();
     for id in ["a", "b", "c"] {
         let overtaken = backlog.overtaken_by(id).await;
-        // As many slots, as many prepared behind them, and as many again that were claimed meanwhile.
-        assert!(overtaken <= 4 * CONNECTIONS as usize, "{overtaken} of the many came before {id}");
+        // Four places for each connection were taken, and it is claimed together with as many as there are connections.
+        assert!(overtaken <= 5 * CONNECTIONS as usize, "{overtaken} of the many came before {id}");
     }
     backlog.dispatcher.stop().await;
     let left = backlog.dispatcher.database.number("SELECT COUNT(*) FROM lane_entry").await;
@@ -77,7 +77,7 @@ async fn two_workers_with_clocks_a_minute_apart_are_as_fair() {
     let other = backlog.dispatcher.start_with_clock(ahead).await;
     for id in ["a", "b", "c"] {
         let overtaken = backlog.overtaken_by(id).await;
-        assert!(overtaken <= 8 * CONNECTIONS as usize, "{overtaken} of the many came before {id}");
+        assert!(overtaken <= 10 * CONNECTIONS as usize, "{overtaken} of the many came before {id}");
     }
     other.stop().await;
     backlog.dispatcher.stop().await;

@@ -42,8 +42,11 @@ async fn a_single_invoice_is_sent_within_a_round_of_slots(database: TestDatabase
     sink.wait_for("the mail of the small tenant", |state| place(&state.mails).is_some()).await;
     let place = place(&sink.mails()).expect("it was just seen");
 
-    // Two slots, as many prepared behind them, and one more claim that was on its way.
-    assert!(place <= before + 8, "it came as number {place}, although only {before} mails were sent before it was due");
+    // Eight places, all of them taken, and of the claim that brings it and of the next one two each that may be quicker.
+    assert!(
+        place <= before + 12,
+        "it came as number {place}, although only {before} mails were sent before it was due"
+    );
     dispatcher.stop().await;
     let left = dispatcher.database.number("SELECT COUNT(*) FROM lane_entry").await;
     assert!(left > 1_000, "the large tenant was done before: nothing was shown");

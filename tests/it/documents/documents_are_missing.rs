@@ -61,7 +61,7 @@ async fn a_document_that_never_appears_makes_a_dead_letter(database: TestDatabas
     dispatcher.pass_until_concluded().await;
 
     let waited = dispatcher.database.clock.now().since(began);
-    assert!((Duration::from_mins(10)..Duration::from_mins(20)).contains(&waited), "{waited:?}");
+    assert!((Duration::from_mins(10)..Duration::from_mins(15)).contains(&waited), "{waited:?}");
     assert_eq!(dispatcher.states().await, ["R-a dead document_missing - 0"]);
     assert_eq!(dispatcher.dead_letters().await, ["R-a document_missing - - 0"]);
     let reason = dispatcher.database.texts("SELECT reason FROM dead_letter").await;
@@ -146,7 +146,7 @@ async fn a_link_to_what_never_comes_or_is_another_makes_a_dead_letter(database: 
     dispatcher.pass_until_concluded().await;
 
     let waited = dispatcher.database.clock.now().since(began);
-    assert!((Duration::from_mins(10)..Duration::from_mins(20)).contains(&waited), "{waited:?}");
+    assert!((Duration::from_mins(10)..Duration::from_mins(15)).contains(&waited), "{waited:?}");
     assert_eq!(dispatcher.states().await, ["R-absent dead document_missing - 0", "R-size dead document_mismatch - 0"]);
     assert_eq!(sink.see(|state| state.commands.len()), 0, "the relay was never asked");
     dispatcher.finish().await;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use invoice_dispatcher::failpoint::Failpoint;
 use invoice_dispatcher::model::ids::WorkerId;
@@ -27,12 +27,15 @@ async fn workers(cell: &Cell) -> BTreeSet<WorkerId> {
     beats.into_iter().map(|beat| beat.worker).collect()
 }
 
+/// How much earlier than it was seen a process may have been stopped.
+const LOOKS: Duration = Duration::from_secs(1);
+
 async fn standing_still(around: Arc<Around>, point: Failpoint, uncertain: i64) {
     let mut cell = Cell::new(&around).await;
     cell.bring(&EVENTS).await;
-    let began = Instant::now();
     let asleep = cell.site.start_failing(&format!("{point}:stop"));
     asleep.until_stopped().await;
+    let began = Instant::now();
     cell.forget_the_dead().await;
     let other = cell.site.start();
     let counts = until_concluded(&cell.site.store, 3).await;
@@ -41,12 +44,17 @@ async fn standing_still(around: Arc<Around>, point: Failpoint, uncertain: i64) {
 
     asleep.signal("-CONT");
     until("it works on under another name", async || workers(&cell).await.len() == 2).await;
-    if point == Failpoint::AfterDataStart && began.elapsed() >= Deadlines::default().permit {
+    if point == Failpoint::AfterDataStart && began.elapsed() + LOOKS >= Deadlines::default().permit {
         // On a loaded machine its permit may be too old by now: it asks for another one, and the delivery is not its own
         // any more.
         assert!(asleep.stop().await.success());
         let (mails, data_phases) = cell.sink.mails_and_data_phases();
         assert!((2..=3).contains(&mails) && data_phases == 3, "{point}: {mails} of {data_phases}");
+        // Sent after all and recorded as that, or withdrawn and still uncertain.
+        let counts = cell.site.store.state_counts().await.expect("the database answers");
+        let ended = [Concluded::Sent, Concluded::Uncertain].map(|concluded| count(&counts, concluded));
+        let taken = i64::try_from(mails).expect("few");
+        assert_eq!(ended, [taken, 3 - taken], "{point}");
         return cell.end(other).await;
     }
     let sent = async || cell.site.store.state_counts().await.is_ok_and(|counts| count(&counts, Concluded::Sent) == 3);

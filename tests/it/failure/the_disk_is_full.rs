@@ -166,7 +166,7 @@ async fn nothing_is_lost_and_it_goes_on(database: TestDatabase, mut shortage: im
     assert_eq!(running.get("/livez").await, Some(StatusCode::OK));
     let (logged, took) = (running.complaints() - logged, began.elapsed());
     println!("{accepted} accepted, then: {}; {logged} complaints in {took:?}", refusal.1);
-    // It is said each time that has passed: on a loaded machine the last answer comes late.
+    // A complaint comes again after a while: on a loaded machine the last answer comes late, and more of them with it.
     assert!(logged as u64 <= 60.max(15 * took.as_secs()), "{logged} complaints in {took:?}");
     shortage.end(&running.process);
 

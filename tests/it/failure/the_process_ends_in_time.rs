@@ -23,8 +23,22 @@ on_both_databases!(probes_and_metrics_are_answered_until_the_drain_is_over);
 const GRACE: Duration = Duration::from_secs(10);
 /// What the documents promise beyond the grace: to record, to give back, and to answer who watches.
 const LAST_STEPS: Duration = Duration::from_secs(4);
-/// How much later a loaded machine may see it: long before a statement's 40 s are over.
-const SLACK: Duration = Duration::from_secs(20);
+/// How much later a loaded machine may see it: less than one more of the waits, of which the shortest is 5 s.
+const SLACK: Duration = Duration::from_secs(4);
+/// A busy moment of the machine meets one of them; a wait too many meets all.
+const TRIES: usize = 3;
+
+/// Once within `bound` is enough.
+async fn assert_within(bound: Duration, mut took: impl AsyncFnMut() -> Duration) {
+    let mut all = Vec::new();
+    for _ in 0..TRIES {
+        all.push(took().await);
+        if all.last().is_some_and(|took| *took < bound) {
+            return;
+        }
+    }
+    panic!("not within {bound:?}: {all:?}");
+}
 
 struct Running {
     dispatcher: Dispatcher,
@@ -87,6 +101,10 @@ async fn probes_and_metrics_are_answered_until_the_drain_is_over(database: TestD
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_database_does_not_keep_it() {
+    assert_within(GRACE + LAST_STEPS + SLACK, ended_after).await;
+}
+
+async fn ended_after() -> Duration {
     let mut database = TestDatabase::postgres().await;
     let hole = BlackHole::before_url(&database.url).await;
     // With the deadlines of everyday: 40 s for a statement.
@@ -99,7 +117,6 @@ async fn a_silent_database_does_not_keep_it() {
     assert_eq!(probe(metrics, "/livez").await.0, 200);
     process.await.expect("it ends").expect("in order");
     let took = began.elapsed();
-    assert!(took < GRACE + LAST_STEPS + SLACK, "{took:?}");
 
     // What it had is taken over: handed over and not answered.
     hole.pass_new_ones();
@@ -107,10 +124,15 @@ async fn a_silent_database_does_not_keep_it() {
     dispatcher.pass_until_concluded().await;
     assert_eq!(dispatcher.states().await, ["R-a uncertain uncertain attach 0"]);
     dispatcher.finish().await;
+    took
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_database_shows_in_readiness_in_15_s() {
+    assert_within(Duration::from_secs(15), shown_after).await;
+}
+
+async fn shown_after() -> Duration {
     let mut database = TestDatabase::postgres().await;
     let hole = BlackHole::before_url(&database.url).await;
     database.store = Store::open_beside(&hole.url(&database.url), database.clock.clone()).await.expect("an address");
@@ -118,7 +140,8 @@ async fn a_silent_database_shows_in_readiness_in_15_s() {
     let began = Instant::now();
     hole.swallow();
     assert!(until_probed(metrics, "/readyz", 503).await.contains("the database is not reached"));
-    assert!(began.elapsed() < Duration::from_secs(15) + SLACK, "{:?}", began.elapsed());
+    let took = began.elapsed();
     stop.cancel();
     process.await.expect("it ends").expect("in order");
+    took
 }

@@ -27,7 +27,8 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     let sink = Sink::start().await;
     let mut database = TestDatabase::postgres().await;
     // Those who wait for the lock do so for as long as this takes.
-    let deadlines = DatabaseDeadlines { statement: Duration::from_mins(10), ..DatabaseDeadlines::default() };
+    let endless = Duration::from_mins(10);
+    let deadlines = DatabaseDeadlines { statement: endless, acquire: endless, ..DatabaseDeadlines::default() };
     database.store =
         Store::open_impatient(&database.url, deadlines, database.clock.clone()).await.expect("the address is one");
     let mut dispatcher = Dispatcher::new(database, &sink).await;
@@ -72,7 +73,7 @@ async fn mail_goes_out_meanwhile_and_each_visitor_is_answered() {
     }
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.expect("given back");
     assert_eq!(client.get(&page).send().await.expect("an answer").status(), StatusCode::NOT_FOUND);
-    // Requests that waited for a connection too long were refused; none waits for ever.
+    // The others have waited for a connection, and are answered once the lock is gone.
     assert_eq!(lookups.join_all().await.len(), VISITORS);
     dispatcher.wait_until_concluded().await;
     dispatcher.finish().await;

@@ -43,8 +43,7 @@ async fn all_is_sent_afterwards(dispatcher: Dispatcher, sink: &Sink, tenants: &[
     dispatcher.pass_until("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'", all).await;
     let after = minutes(&dispatcher.database) - refused;
     println!("{all} mails of {} tenants: all sent {after:.2} min after the relay works again", tenants.len());
-    // Most of it is the machine's time: the clock goes on while it sends.
-    assert!(after < 20.0, "{after}");
+    assert!(after < 5.0, "{after}");
     assert!(holds(&dispatcher.database).await.is_empty());
     assert!(!dispatcher.database.texts(STATE).await.iter().any(|state| state.starts_with("open")));
     dispatcher.finish().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
-use crate::harness::relay::{TestRelay, relay};
+use crate::harness::relay::relay;
 use crate::harness::sink::{Act, Script, Sink, Step};
 
 on_both_databases!(only_the_first_and_the_trials_are_uncertain);
@@ -22,14 +22,11 @@ const fn at_once(workers: i64) -> i64 {
     workers * (CONNECTIONS as i64 + 2)
 }
 
-fn patient(sink: &Sink) -> TestRelay {
-    relay("default", sink).connections(CONNECTIONS)
-}
-
 async fn silent(database: TestDatabase) -> (Dispatcher, Sink) {
     let sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Hang))).await;
-    let silent = patient(&sink).with(|config| config.deadlines.final_dot = Duration::from_secs(1));
-    let dispatcher = Dispatcher::with(database, &[silent]).await;
+    // Short where it is silent, long where it answers again.
+    let relay = relay("default", &sink).with(|config| config.deadlines.final_dot = Duration::from_secs(4));
+    let dispatcher = Dispatcher::with(database, &[relay.connections(CONNECTIONS)]).await;
     let events: Vec<_> = (0..MAILS).map(|n| dispatcher.event(&format!("{n:03}"), "C-1")).collect();
     dispatcher.take(&events).await;
     (dispatcher, sink)
@@ -62,10 +59,6 @@ async fn only_the_first_and_the_trials_are_uncertain(database: TestDatabase) {
     let uncertain = after_trials(&dispatcher, 4).await;
     assert!((3..=at_once(1) + 4).contains(&uncertain), "{uncertain} are uncertain");
     assert_eq!(dispatcher.database.number(UNTOUCHED).await, MAILS - uncertain);
-    // Who answers again may take its time.
-    dispatcher.stop().await;
-    let mut dispatcher = dispatcher.reconfigured(&[patient(&sink)]);
-    dispatcher.start();
     assert_the_rest_is_sent_once(&dispatcher, &sink, uncertain).await;
     dispatcher.finish().await;
 }
@@ -78,11 +71,6 @@ async fn two_workers_make_no_more_of_them() {
     let uncertain = after_trials(&dispatcher, 4).await;
     assert!((3..=at_once(2) + 4).contains(&uncertain), "{uncertain} are uncertain");
     assert_eq!(dispatcher.database.number(UNTOUCHED).await, MAILS - uncertain);
-    other.stop().await;
-    dispatcher.stop().await;
-    let mut dispatcher = dispatcher.reconfigured(&[patient(&sink)]);
-    dispatcher.start();
-    let other = dispatcher.start_mortal().await;
     assert_the_rest_is_sent_once(&dispatcher, &sink, uncertain).await;
     other.stop().await;
     dispatcher.finish().await;

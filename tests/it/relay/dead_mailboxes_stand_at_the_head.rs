@@ -24,7 +24,7 @@ on_both_databases!(
 );
 
 /// How long good mail may wait in all. Most of it is the machine's time: 100 mails take some, while the clock goes on.
-const MINUTES_MAX: f64 = 30.0;
+const MINUTES_MAX: f64 = 10.0;
 const GOOD: usize = 100;
 
 async fn with_dead(

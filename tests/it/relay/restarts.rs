@@ -21,8 +21,8 @@ async fn take(dispatcher: &Dispatcher, count: usize) {
     dispatcher.take(&events).await;
 }
 
-/// Connections that stand have answered, which shows what the refusal of the others means. For that a worker waits ten
-/// seconds by the clock, which does not move yet: they pass in no time.
+/// Connections that stand have answered, which shows what the refusal of the others means. Otherwise a worker
+/// would wait for that for ten seconds of a clock that runs far ahead of the machine.
 async fn until_answered(sink: &Sink) {
     sink.wait_for("the first mails", |state| state.mails.len() >= 6).await;
 }

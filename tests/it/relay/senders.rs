@@ -63,6 +63,6 @@ pub(super) async fn pass(dispatcher: &Dispatcher, time: Duration) {
 /// Lets time pass until `state` is how so many deliveries of `tenant` ended; says after how many minutes of the test.
 pub(super) async fn pass_until_ended(dispatcher: &Dispatcher, tenant: &str, state: &str, count: usize) -> f64 {
     let query = format!("SELECT COUNT(*) FROM delivery WHERE tenant_id = '{tenant}' AND concluded = '{state}'");
-    dispatcher.pass_until(&query, i64::try_from(count).expect("a small number")).await;
+    dispatcher.pass_idle_until(&query, i64::try_from(count).expect("a small number")).await;
     minutes(&dispatcher.database)
 }

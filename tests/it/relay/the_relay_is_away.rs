@@ -166,7 +166,7 @@ async fn a_trial_goes_on_when_its_delivery_needs_no_relay(database: TestDatabase
     dispatcher.pass_until_concluded().await;
 
     let took = dispatcher.database.clock.now().since(trial_began);
-    assert!(took < Duration::from_mins(2), "the lane stood still for {took:?}");
+    assert!(took < Duration::from_secs(90), "the lane stood still for {took:?}");
     assert_eq!(sink.mails_and_data_phases(), (1, 1));
     assert_eq!(dispatcher.database.number("SELECT COUNT(*) FROM dead_letter").await, 4);
     dispatcher.finish().await;

@@ -19,8 +19,9 @@ use crate::store::samples::add_tenant;
 
 on_both_databases!(other_settings_are_compared_with_what_went, twenty_thousand_deliveries_are_compared_in_time,);
 
-/// The longest that somebody waits for a comparison with 20,000 deliveries, by a debug build on a loaded machine.
-const LONGEST: Duration = Duration::from_secs(20);
+/// The longest that somebody waits for a comparison with 20,000 deliveries, by a debug build. The fastest of three counts: a
+/// busy moment of the machine is no slow plan.
+const LONGEST: Duration = Duration::from_secs(5);
 
 const POSTCODE: Option<VerificationMethod> = Some(VerificationMethod::PostcodeHouseNumber);
 
@@ -187,9 +188,17 @@ async fn twenty_thousand_deliveries_are_compared_in_time(database: TestDatabase)
     }
     let strict = settings(SensitiveAttachments::Exclude, PortalLevel::Sensitive);
     let without_sms = VerificationConfig::without_sms();
-    let began = Instant::now();
-    let compared = store.compare_with_past(&acme(), &TenantScope::All, strict, &without_sms).await.expect("answered");
-    let took = began.elapsed();
+    let scope = TenantScope::All;
+    let mut took = Duration::MAX;
+    for _ in 0..3 {
+        let began = Instant::now();
+        store.compare_with_past(&acme(), &scope, strict, &without_sms).await.expect("answered");
+        took = took.min(began.elapsed());
+        if took < LONGEST {
+            break;
+        }
+    }
+    let compared = store.compare_with_past(&acme(), &scope, strict, &without_sms).await.expect("answered");
     println!("20,000 of 40,000 deliveries are compared in {} ms", took.as_millis());
     assert_eq!(compared.comparison.considered(), u64::from(PAST_DELIVERIES_MAX));
     assert!(compared.has_more && compared.comparison.changes.len() == 1, "{compared:?}");
