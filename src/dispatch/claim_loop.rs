@@ -84,7 +84,7 @@ pub struct ClaimLoop {
     pub places: Arc<Semaphore>,
     /// How many there are.
     pub places_all: u32,
-    /// How many of them must be free before it claims: as many as there are connections.
+    /// How many of them must be free before it claims: as many as there are connections, of all workers together.
     pub claim_min: u32,
     /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
     pub waiting: Arc<Semaphore>,

@@ -135,14 +135,16 @@ impl Subscription {
         Receipt { acker, bytes: bytes as u64, bodies: Arc::clone(&self.bodies) }
     }
 
-    /// A message that can still be acked. After a disconnect lapin hands out what it had buffered: that is left alone.
+    /// A message that can still be acked. After a disconnect lapin hands out what it had buffered: that is left alone. So is
+    /// what comes while the connection closes: it has no body.
     fn alive(&self, incoming: Option<lapin::Result<Delivery>>) -> Result<Delivery, Ended> {
         let incoming = incoming.ok_or_else(|| Ended::Cancelled(self.queue.clone()))?;
         let incoming = incoming.map_err(ConnectionError::from)?;
-        if incoming.acker.usable() { Ok(incoming) } else { Err(Ended::ChannelClosed) }
+        let is_whole = !self.bodies.window.is_open();
+        if is_whole && incoming.acker.usable() { Ok(incoming) } else { Err(Ended::ChannelClosed) }
     }
 
-    /// Stops consuming. What was not acked returns to the queue.
+    /// Stops consuming, as the last thing done on its connection. What was not acked returns to the queue.
     pub(in crate::broker) async fn close(self) {
         // The answer comes behind all messages that were sent already.
         self.bodies.window.open();

@@ -314,7 +314,10 @@ impl FrameGuard {
         {
             // Its size and hash are there before lapin has all of what it will hand over.
             let CutBody { delivery_tag, size, kept, hash, .. } = *body;
-            self.bodies.record_cut(channel, delivery_tag, size, hash.finish().as_ref());
+            // Of a body that is left out nothing is kept.
+            if !kept.is_empty() {
+                self.bodies.record_cut(channel, delivery_tag, size, hash.finish().as_ref());
+            }
             for payload in kept.chunks(self.frame_bytes_max as usize - FRAME_OVERHEAD) {
                 let size = u32::try_from(payload.len()).expect("what is kept is small");
                 output.push(BODY);
@@ -337,7 +340,9 @@ impl CutBody {
 
     fn add(&mut self, payload: &[u8]) -> Option<()> {
         self.left = self.left.checked_sub(payload.len() as u64)?;
-        self.hash.update(payload);
+        if self.passed > 0 {
+            self.hash.update(payload);
+        }
         let room = usize::try_from(self.passed).expect("what is kept is small") - self.kept.len();
         self.kept.extend_from_slice(&payload[..payload.len().min(room)]);
         Some(())
