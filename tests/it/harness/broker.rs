@@ -162,7 +162,8 @@ impl Broker {
     }
 
     async fn look(&self, queue: &str) -> Option<lapin::Queue> {
-        let channel = self.admin.create_channel().await.expect("a channel");
+        // Where there was no such queue at the last look, the broker closes that look's channel, and lapin may tell this one.
+        let channel = self.admin.create_channel().await.ok()?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()
     }
