@@ -47,7 +47,7 @@ impl IncomingBodies {
     }
 
     /// How many bytes of a body of `size` are passed on. None once the connection closes: the broker may have sent as many
-    /// messages as the prefetch allows (measured: 150 of 1 MiB were in memory), and none of them is taken in.
+    /// messages as the prefetch allows, and none of them is taken in.
     pub(in crate::broker) fn bytes_passed(&self, size: u64) -> u64 {
         match self.limit {
             _ if self.window.is_open() => 0,

@@ -1,6 +1,8 @@
 //! The queue of dead letters, held against the database whose mirror it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 use invoice_dispatcher::model::access::TenantScope;
@@ -8,7 +10,11 @@ use invoice_dispatcher::model::ids::DeadLetterId;
 use invoice_dispatcher::model::outbox::DeadLetterOutbox as _;
 use invoice_dispatcher::store::{DeadLetterFilter, PageRequest, Store};
 
-use super::broker::{Broker, text, until};
+use super::LOOK;
+use super::broker::{Broker, text};
+
+/// The longest that the mirror may take after a restart of the broker.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// More than any scenario has open.
 const LETTERS_MAX: u32 = 100_000;
@@ -16,14 +22,24 @@ const LETTERS_MAX: u32 = 100_000;
 /// Waits until the worker that keeps the mirror has nothing left to do: every open dead letter was published, what is
 /// concluded was taken out, and as many messages stand in the queue as letters are open.
 pub(crate) async fn until_mirrored(store: &Store, broker: &Broker, when: &str) {
+    let seen = Mutex::new(String::new());
     let told = async || {
-        let pending = store.next_to_publish(1).await.map_or(1, |letters| letters.len());
-        let concluded = store.to_remove().await.map_or(1, |letters| letters.len());
+        let pending = store.next_to_publish(1).await.map(|letters| letters.len());
+        let concluded = store.to_remove().await.map(|letters| letters.len());
         let Ok(open) = store.open_dead_letters().await else { return false };
         let standing = broker.at_rest(&broker.topology.dead).await.map(i64::from);
-        pending == 0 && concluded == 0 && standing == Some(open.values().sum())
+        let open: i64 = open.values().sum();
+        *seen.lock().expect("no panic") =
+            format!("{pending:?} to publish, {concluded:?} to remove, {standing:?} in the queue of {open}");
+        matches!((pending, concluded), (Ok(0), Ok(0))) && standing == Some(open)
     };
-    until(&format!("the queue of dead letters was told everything {when}"), told).await;
+    let mirrored = async {
+        while !told().await {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let mirrored = tokio::time::timeout(PATIENCE, mirrored).await;
+    assert!(mirrored.is_ok(), "the mirror was not brought up to date {when}: {}", seen.lock().expect("no panic"));
 }
 
 /// Takes every message out of the queue of dead letters. There must be exactly one for each open dead letter and none
