@@ -162,16 +162,8 @@ impl Broker {
     }
 
     async fn look(&self, queue: &str) -> Option<lapin::Queue> {
-        // A broker that has just restarted may end the connection, upon a look at a queue that has no leader yet.
-        let another;
-        let admin = if self.admin.status().connected() {
-            &self.admin
-        } else {
-            another = self.again().await;
-            &another.admin
-        };
         // Where there was no such queue at the last look, the broker closes that look's channel, and lapin may tell this one.
-        let channel = admin.create_channel().await.ok()?;
+        let channel = self.admin.create_channel().await.ok()?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(queue.into(), passive, FieldTable::default()).await.ok()
     }
