@@ -137,6 +137,21 @@ impl fmt::Display for ConnectionError {
 
 impl std::error::Error for ConnectionError {}
 
+impl ConnectionError {
+    /// The broker's words, if it ended the connection for a fault of its own (AMQP 0-9-1: reply code 541).
+    pub(super) fn internal_error(&self) -> Option<String> {
+        let Self::Lost(error) = self else { return None };
+        match error.kind() {
+            ErrorKind::ProtocolError(said)
+                if matches!(said.kind(), AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR)) =>
+            {
+                Some(said.get_message().to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl From<TlsUnusable> for ConnectionError {
     fn from(unusable: TlsUnusable) -> Self {
         match unusable {

@@ -29,7 +29,7 @@ use crate::lifecycle::{Liveness, Pulse};
 use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, TakesEvents, Via};
 pub use stopped::RECONNECT_REASONS;
 use stopped::{SeenMessages, Stopped};
-use subscription::{Batch, Message, Subscription};
+use subscription::{Batch, Ended, Message, Subscription};
 use suspicion::{AttemptEnd, ConsumePlan, QueueSource, Suspicion};
 
 /// What the consumer is doing; for readiness and for people.
@@ -42,7 +42,8 @@ pub enum ConsumerStatus {
         /// One sentence.
         reason: String,
     },
-    /// Events flow but from one queue, whose first message makes the connection fail each time. A person has to look.
+    /// Events flow but from one queue, which the broker cannot hand over, or whose first message makes the connection
+    /// fail each time. A person has to look.
     Hindered {
         /// Which queue and message, and how it fails.
         reason: String,
@@ -298,12 +299,14 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         metrics::counter!("invoice_mail_amqp_reconnects_total", "reason" => stopped.label()).increment(1);
         let mut reason = stopped.to_string();
         if let (Some(source), true, false) = (self.suspicion.hindered(), seen.began, seen.progressed) {
-            let queue = self.queue(source);
-            let message = seen.last.as_ref().map(|message| format!(" ({message})")).unwrap_or_default();
-            self.hindrance = format!(
-                "the first message of queue {queue}{message} makes the connection fail each time ({reason}), and what stands behind it waits; see \"A message that makes the connection fail\" in docs/operations.md"
-            );
-            reason.clone_from(&self.hindrance);
+            if !matches!(stopped, Stopped::Ended(Ended::Unavailable { .. })) {
+                let queue = self.queue(source);
+                let message = seen.last.as_ref().map(|message| format!(" ({message})")).unwrap_or_default();
+                reason = format!(
+                    "the first message of queue {queue}{message} makes the connection fail each time ({reason}), and what stands behind it waits; see \"A message that makes the connection fail\" in docs/operations.md"
+                );
+            }
+            self.hindrance.clone_from(&reason);
         }
         self.status.send_replace(match stopped {
             Stopped::Database(_) => ConsumerStatus::PausedForDatabase,

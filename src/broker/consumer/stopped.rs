@@ -21,8 +21,16 @@ pub(super) enum Stopped {
 }
 
 /// What the connections that are built anew are counted by.
-pub const RECONNECT_REASONS: [&str; 7] =
-    ["timeout", "refused", "connection_lost", "topology", "consumer_cancelled", "channel_closed", "database"];
+pub const RECONNECT_REASONS: [&str; 8] = [
+    "timeout",
+    "refused",
+    "connection_lost",
+    "topology",
+    "consumer_cancelled",
+    "queue_unavailable",
+    "channel_closed",
+    "database",
+];
 
 impl Stopped {
     /// For the metric; one of [`RECONNECT_REASONS`].
@@ -33,17 +41,18 @@ impl Stopped {
             Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. }) => "connection_lost",
             Self::Topology(_) => "topology",
             Self::Ended(Ended::Cancelled(_)) => "consumer_cancelled",
+            Self::Ended(Ended::Unavailable { .. }) => "queue_unavailable",
             Self::Ended(_) => "channel_closed",
             Self::Database(_) => "database",
         }
     }
 
-    /// Whether a message may have caused it.
+    /// Whether a message, or the queue, may have caused it.
     pub(super) fn end(&self, seen: &SeenMessages) -> AttemptEnd {
         let connection_failed = matches!(
             self,
             Self::Connection(ConnectionError::Lost(_) | ConnectionError::Gone { .. } | ConnectionError::Timeout { .. })
-                | Self::Ended(Ended::ChannelClosed | Ended::Connection(_))
+                | Self::Ended(Ended::ChannelClosed | Ended::Unavailable { .. } | Ended::Connection(_))
         );
         if connection_failed && seen.began {
             AttemptEnd::FailedConsuming { progressed: seen.progressed }

@@ -42,6 +42,15 @@ pub(in crate::broker) enum Ended {
         "the broker cancelled the consumer of queue {0}: the queue was deleted, or a message was not acked within the broker's consumer_timeout"
     )]
     Cancelled(String),
+    /// The broker cannot hand the queue over: as a rule no node leads it.
+    #[error(
+        "the broker cannot hand over queue {queue} ({said}); see \"A queue without a leader\" in docs/operations.md"
+    )]
+    Unavailable {
+        queue: String,
+        /// The broker's words.
+        said: String,
+    },
     /// Messages are at hand, but their channel is closed; they come again.
     #[error("the channel closed before its messages were acked; the broker hands them over again")]
     ChannelClosed,
@@ -74,11 +83,7 @@ pub(in crate::broker) struct Receipt {
 
 impl Subscription {
     /// Starts consuming `queue`.
-    pub(in crate::broker) async fn open(
-        connection: &Connection,
-        queue: &str,
-        prefetch: u16,
-    ) -> Result<Self, ConnectionError> {
+    pub(in crate::broker) async fn open(connection: &Connection, queue: &str, prefetch: u16) -> Result<Self, Ended> {
         let channel = connection.channel().await?;
         // Before consuming: lapin's own buffer has no bound.
         answer("set the prefetch", &channel, channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
@@ -89,7 +94,10 @@ impl Subscription {
             BasicConsumeOptions::default(),
             FieldTable::default(),
         );
-        let consumer = answer("consume", &channel, consume).await?;
+        let consumer = answer("consume", &channel, consume).await.map_err(|error| match error.internal_error() {
+            Some(said) => Ended::Unavailable { queue: queue.to_owned(), said },
+            None => Ended::Connection(error),
+        })?;
         let bodies = Arc::clone(connection.bodies());
         Ok(Self { queue: queue.to_owned(), channel, consumer, bodies, ended: None })
     }

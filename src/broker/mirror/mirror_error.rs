@@ -23,7 +23,7 @@ pub(in crate::broker) enum MirrorError {
     Topology(#[from] TopologyError),
     #[error(transparent)]
     Ended(#[from] Ended),
-    #[error("queue {queue} does not take the dead letters: {why:?}")]
+    #[error("queue {queue} does not take the dead letters: {}", not_taken(*why))]
     NotTaken { queue: String, why: Published },
     #[error("another worker was elected to keep the mirror")]
     LeaseLost,
@@ -34,6 +34,17 @@ pub(in crate::broker) fn taken(queue: &str, published: &[Published]) -> Result<(
     match published.iter().find(|published| **published != Published::Confirmed) {
         Some(why) => Err(MirrorError::NotTaken { queue: queue.to_owned(), why: *why }),
         None => Ok(()),
+    }
+}
+
+/// What the broker's answer means for a queue without a limit of its own.
+const fn not_taken(why: Published) -> &'static str {
+    match why {
+        Published::Unroutable => "it is not there any more",
+        // A quorum queue without a leader refuses as a full one does.
+        Published::Confirmed | Published::Refused => {
+            "the broker refuses them; see \"A queue without a leader\" in docs/operations.md"
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod a_dead_letter_is_moved_in_the_broker;
 mod a_message_is_built_to_kill;
 mod a_message_makes_the_connection_fail;
+mod a_queue_has_no_leader;
 mod bodies_are_far_too_large;
 mod dead_letters_are_mirrored;
 mod events_are_taken_in;
