@@ -40,6 +40,8 @@ impl Site {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         fs::create_dir_all(folder.path().join("data/documents/acme")).expect("the folder can be made");
         let store = Store::open_beside(database_url, Clock::system()).await.expect("the database opens");
+        // Databases are made all the time: it may take a while until this one takes its first connection.
+        store.wait_until_reachable().await;
         store.migrate().await.expect("the migrations apply");
         store.align_clock().await.expect("the database answers");
         let tenant = json!({
