@@ -5,11 +5,13 @@
 //! message is acked on the channel it came by, and only after the intake has committed it. What is not acked returns to
 //! its queue when the channel closes: nothing is lost, and the intake may see a message twice.
 
+mod status;
 mod stopped;
 pub(super) mod subscription;
 pub(super) mod suspicion;
 pub(super) mod window;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -27,30 +29,11 @@ use crate::clock::Clock;
 use crate::failpoint::{self, Failpoint};
 use crate::lifecycle::{Liveness, Pulse};
 use crate::model::incoming::{BODY_BYTES_KEPT, BODY_BYTES_MAX, Incoming, TakesEvents, Via};
+pub use status::ConsumerStatus;
 pub use stopped::RECONNECT_REASONS;
 use stopped::{SeenMessages, Stopped};
 use subscription::{Batch, Ended, Message, Subscription};
 use suspicion::{AttemptEnd, ConsumePlan, QueueSource, Suspicion};
-
-/// What the consumer is doing; for readiness and for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConsumerStatus {
-    /// Events flow, or would if there were any.
-    Consuming,
-    /// There is no connection, and why.
-    Reconnecting {
-        /// One sentence.
-        reason: String,
-    },
-    /// Events flow but from one queue, which the broker cannot hand over, or whose first message makes the connection
-    /// fail each time. A person has to look.
-    Hindered {
-        /// Which queue and message, and how it fails.
-        reason: String,
-    },
-    /// The database does not answer; nothing is consumed until it does. On purpose, so the process is ready.
-    PausedForDatabase,
-}
 
 /// Messages that the broker hands over before the first is acked: enough for the next batch to be there while one is
 /// committed.
@@ -67,6 +50,9 @@ const TURN_COUNT_MAX: usize = 1_000;
 /// A connection that stood this long was a good one: the next trouble is a first one again.
 const STEADY_TIME: Duration = Duration::from_mins(1);
 
+/// Reasons that are remembered as logged.
+const SAID_MAX: usize = 16;
+
 /// How long the loop waits for messages at most before it turns.
 const IDLE_TURN: Duration = Duration::from_secs(20);
 
@@ -81,10 +67,12 @@ pub struct Consumer<Intake> {
     delays: Delays,
     status: watch::Sender<ConsumerStatus>,
     suspicion: Suspicion,
-    /// How the hindered queue is, for people.
-    hindrance: String,
-    /// What was said last about trouble, so that an outage is one line in the log.
-    said: Option<String>,
+    /// What is shown while a queue is hindered, also while the other one is consumed.
+    hindrance: Option<ConsumerStatus>,
+    /// How often the database has refused events since it took some.
+    database_stops: u32,
+    /// What was said about trouble since all was well, so that an outage is one line in the log.
+    said: HashSet<String>,
     pulse: Pulse,
 }
 
@@ -111,8 +99,9 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             delays,
             status: watch::Sender::new(begin),
             suspicion: Suspicion::default(),
-            hindrance: String::new(),
-            said: None,
+            hindrance: None,
+            database_stops: 0,
+            said: HashSet::new(),
             pulse: Liveness::default().pulse("consumer"),
         }
     }
@@ -155,8 +144,8 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 Err(stopped) => stopped,
             };
             self.suspicion.note(stopped.end(&seen));
-            if self.suspicion.hindered().is_some() {
-                // The broker gives the message up after so many tries: the sooner, the better for those behind it.
+            if self.suspicion.hindered().is_some() && !self.suspicion.is_all_hindered() {
+                // The other queue is not to wait; and the broker gives the message up after so many tries.
                 self.delays.reset();
             }
             self.log(&stopped, &seen);
@@ -199,11 +188,16 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         let mut events = connection.events();
         // From here on messages come, also before the broker has answered.
         seen.began = true;
-        let mut dispatch = Subscription::open(connection, &self.topology.dispatch, self.prefetch).await?;
-        let mut undelivered = Subscription::open(connection, &self.topology.undelivered, self.prefetch).await?;
+        let opening = Subscription::open(connection, &self.topology.dispatch, self.prefetch);
+        let Some(dispatch) = shutdown.run_until_cancelled(opening).await else { return Ok(Finished::Shutdown) };
+        let mut dispatch = dispatch?;
+        // The answers for this queue come behind the messages of the other one, which have to be taken in meanwhile: of
+        // those no more is read than may be in memory.
+        let topology = self.topology.clone();
+        let mut opening = std::pin::pin!(Subscription::open(connection, &topology.undelivered, self.prefetch));
+        let mut undelivered: Option<Subscription> = None;
         let mut lost = std::pin::pin!(connection.lost());
-        self.recovered();
-        let since = self.clock.now();
+        let mut since = self.clock.now();
         loop {
             self.pulse.beat();
             let (batch, given_up) = tokio::select! {
@@ -213,14 +207,20 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                     notice(&event);
                     continue;
                 }
+                opened = &mut opening, if undelivered.is_none() => {
+                    undelivered = Some(opened?);
+                    self.recovered();
+                    since = self.clock.now();
+                    continue;
+                }
                 // First, since it is rare and must not wait behind a full dispatch queue.
-                batch = undelivered.next_batch(BATCH_COUNT_MAX) => (batch, true),
+                batch = next_batch(&mut undelivered) => (batch, true),
                 batch = dispatch.next_batch(BATCH_COUNT_MAX) => (batch, false),
                 error = &mut lost => return Err(error.into()),
                 // Nothing comes, and the loop turns.
                 () = tokio::time::sleep(IDLE_TURN) => continue,
             };
-            if self.clock.now().since(since) >= STEADY_TIME {
+            if undelivered.is_some() && self.clock.now().since(since) >= STEADY_TIME {
                 seen.progressed = true;
                 self.delays.reset();
             }
@@ -229,10 +229,13 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             let is_new = batch.messages.iter().any(|message| !message.redelivered);
             self.take_in(batch, given_up).await?;
             seen.progressed |= is_new;
+            self.database_stops = 0;
             self.delays.reset();
         }
         dispatch.close().await;
-        undelivered.close().await;
+        if let Some(undelivered) = undelivered {
+            undelivered.close().await;
+        }
         Ok(Finished::Shutdown)
     }
 
@@ -264,6 +267,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             };
             count += batch.messages.len();
             self.take_in(batch, source == QueueSource::Undelivered).await?;
+            self.database_stops = 0;
             // One message at a time: the next one comes when this ack has arrived.
             seen.progressed = true;
             connection.bodies().forget_last_message();
@@ -294,38 +298,65 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         Ok(())
     }
 
-    /// Counts why consuming stopped, shows it, and logs it unless that was the last thing said.
+    /// Counts why consuming stopped, shows it, and logs it unless that was said before.
     fn log(&mut self, stopped: &Stopped, seen: &SeenMessages) {
         metrics::counter!("invoice_mail_amqp_reconnects_total", "reason" => stopped.label()).increment(1);
+        let (status, reason) = self.judge(stopped, seen);
+        self.status.send_replace(status);
+        if self.said.len() >= SAID_MAX {
+            self.said.clear();
+        }
+        if self.said.insert(reason.clone()) {
+            tracing::warn!(broker = %self.url, reason = stopped.label(), "consuming events stopped: {reason}");
+        }
+    }
+
+    /// What to show, and what to log.
+    fn judge(&mut self, stopped: &Stopped, seen: &SeenMessages) -> (ConsumerStatus, String) {
         let mut reason = stopped.to_string();
-        if let (Some(source), true, false) = (self.suspicion.hindered(), seen.began, seen.progressed) {
-            if !matches!(stopped, Stopped::Ended(Ended::Unavailable { .. })) {
-                let queue = self.queue(source);
+        if let Stopped::Database(_) = stopped {
+            self.database_stops += 1;
+            // It answers, and refuses events again: that is no outage, which is waited for.
+            let again = ConsumerStatus::Reconnecting { reason: format!("the database takes no events: {reason}") };
+            return (if self.database_stops > 1 { again } else { ConsumerStatus::PausedForDatabase }, reason);
+        }
+        let Some(source) = self.suspicion.hindered() else {
+            return (ConsumerStatus::Reconnecting { reason: reason.clone() }, reason);
+        };
+        let queue = self.queue(source);
+        self.hindrance = match stopped {
+            Stopped::Ended(Ended::Unavailable { queue: unavailable, .. }) if unavailable == queue => {
+                Some(match source {
+                    // No event comes.
+                    QueueSource::Dispatch => ConsumerStatus::Reconnecting { reason: reason.clone() },
+                    QueueSource::Undelivered => ConsumerStatus::Hindered { reason: reason.clone() },
+                })
+            }
+            // The other one is shown already.
+            Stopped::Ended(Ended::Unavailable { .. }) => self.hindrance.take(),
+            _ if seen.began && !seen.progressed => {
                 let message = seen.last.as_ref().map(|message| format!(" ({message})")).unwrap_or_default();
                 reason = format!(
                     "the first message of queue {queue}{message} makes the connection fail each time ({reason}), and what stands behind it waits; see \"A message that makes the connection fail\" in docs/operations.md"
                 );
+                Some(ConsumerStatus::Hindered { reason: reason.clone() })
             }
-            self.hindrance.clone_from(&reason);
-        }
-        self.status.send_replace(match stopped {
-            Stopped::Database(_) => ConsumerStatus::PausedForDatabase,
-            _ if self.suspicion.hindered().is_some() => ConsumerStatus::Hindered { reason: self.hindrance.clone() },
-            _ => ConsumerStatus::Reconnecting { reason: reason.clone() },
-        });
-        if self.said.as_deref() != Some(&reason) {
-            tracing::warn!(broker = %self.url, reason = stopped.label(), "consuming events stopped: {reason}");
-            self.said = Some(reason);
-        }
+            _ => self.hindrance.take(),
+        };
+        let shown = self.hindrance.clone();
+        (shown.unwrap_or_else(|| ConsumerStatus::Reconnecting { reason: reason.clone() }), reason)
     }
 
     fn recovered(&mut self) {
-        if self.suspicion.hindered().is_some() {
-            self.status.send_replace(ConsumerStatus::Hindered { reason: self.hindrance.clone() });
+        if self.suspicion.hindered().is_some()
+            && let Some(hindrance) = &self.hindrance
+        {
+            self.status.send_replace(hindrance.clone());
             return;
         }
+        self.hindrance = None;
         self.status.send_replace(ConsumerStatus::Consuming);
-        self.said = None;
+        self.said.clear();
         tracing::info!(broker = %self.url, queue = %self.topology.dispatch, "consuming events");
     }
 }
@@ -336,6 +367,14 @@ enum Finished {
     Shutdown,
     /// The other queue is to be consumed.
     TurnOver,
+}
+
+/// The next batch of a queue, once it is open.
+async fn next_batch(subscription: &mut Option<Subscription>) -> Result<Batch, Ended> {
+    match subscription {
+        Some(subscription) => subscription.next_batch(BATCH_COUNT_MAX).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A message as the intake takes it.

@@ -341,11 +341,12 @@ impl Store {
 
     /// Asks the database for nothing, to see whether it answers and takes writes.
     pub async fn answers(&self) -> Result<(), StoreError> {
-        sql("SELECT 1 AS one {postgres: WHERE NOT pg_is_in_recovery()}")
-            .optional(&mut self.write().await?)
-            .await?
-            .map(drop)
-            .ok_or_else(|| StoreError::Unavailable("the database is a read-only replica".into()))
+        sql("SELECT 1 AS one
+            {postgres: WHERE NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'}")
+        .optional(&mut self.write().await?)
+        .await?
+        .map(drop)
+        .ok_or_else(|| StoreError::Unavailable("the database is read-only".into()))
     }
 
     /// Closes every connection; what is running ends first, unless that takes too long.

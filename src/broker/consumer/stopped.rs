@@ -55,7 +55,9 @@ impl Stopped {
                 | Self::Ended(Ended::ChannelClosed | Ended::Unavailable { .. } | Ended::Connection(_))
         );
         if connection_failed && seen.began {
-            AttemptEnd::FailedConsuming { progressed: seen.progressed }
+            // What the other queue has handed over says nothing of one that is not available.
+            let unavailable = matches!(self, Self::Ended(Ended::Unavailable { .. }));
+            AttemptEnd::FailedConsuming { progressed: seen.progressed && !unavailable }
         } else {
             AttemptEnd::FailedOtherwise
         }

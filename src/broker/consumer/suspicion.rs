@@ -86,6 +86,13 @@ impl Suspicion {
             .find(|source| *alone.of(*source) == KnownMessage::Hindered)
     }
 
+    /// Neither queue can be consumed.
+    pub(in crate::broker) fn is_all_hindered(self) -> bool {
+        self.alone.is_some_and(|alone| {
+            alone.dispatch == KnownMessage::Hindered && alone.undelivered == KnownMessage::Hindered
+        })
+    }
+
     /// Notes how an attempt ended that was made by [`Self::plan`].
     pub(in crate::broker) fn note(&mut self, end: AttemptEnd) {
         let Some(mut alone) = self.alone else {
@@ -200,6 +207,17 @@ mod tests {
             ConsumePlan::Alone { source: QueueSource::Dispatch, careful: false },
             "at full speed"
         );
+    }
+
+    #[test]
+    fn both_may_be_hindered() {
+        let mut suspicion = after(&[FAILED; 5]);
+        suspicion.note(FAILED);
+        assert!(!suspicion.is_all_hindered());
+        suspicion.note(FAILED);
+        assert!(suspicion.is_all_hindered());
+        suspicion.note(AttemptEnd::TurnOver);
+        assert!(!suspicion.is_all_hindered());
     }
 
     #[test]

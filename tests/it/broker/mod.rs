@@ -1,5 +1,6 @@
 //! What the broker, or a publisher, can do to us.
 
+mod a_backlog_waits;
 mod a_dead_letter_is_moved_in_the_broker;
 mod a_message_is_built_to_kill;
 mod a_message_makes_the_connection_fail;
