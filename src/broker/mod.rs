@@ -19,7 +19,7 @@ mod url;
 
 pub use connection::ConnectionError;
 pub use consumer::{Consumer, ConsumerStatus, RECONNECT_REASONS};
-pub use inspection::{Inspection, QueueCounts, QueueState, inspect};
+pub use inspection::{Inspection, QueueCounts, QueueFound, QueueState, inspect};
 pub use mirror::mirror_error::MIRROR_ACTIONS;
 pub use mirror::{Mirror, MirrorIntervals};
 pub use outcomes::Outcomes;

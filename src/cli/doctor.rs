@@ -55,7 +55,7 @@ pub struct DoctorArgs {
     #[arg(long)]
     pub ledger: bool,
     /// Files with events that were published, as for `publish`: the ledger names each that is neither in the database
-    /// nor in RabbitMQ
+    /// nor in RabbitMQ, and warns of those that a running worker may hold
     #[arg(long, value_name = "FILE", num_args = 1.., requires = "ledger")]
     pub published: Vec<PathBuf>,
     /// Also prove the audit log: that no entry was changed, taken out or put in since it was written. With heads that

@@ -20,7 +20,7 @@ use crate::model::state::BreakerState;
 use crate::model::tenant::TenantProfile;
 use crate::secrets::{CredentialsKeys, LinkKeys};
 use crate::store::{Store, StoreError};
-use crate::upkeep::reconciliation::{self, Evidence, Finding, Reconciliation};
+use crate::upkeep::reconciliation::{self, Evidence, Finding, Reconciliation, ReconciliationFault};
 
 /// A clock that is further off than this is worth a word; nothing depends on it.
 const OFFSET_MAX: Duration = Duration::from_secs(5);
@@ -308,7 +308,12 @@ fn balance(reconciliation: &Reconciliation) -> Vec<Check> {
         format!("{NAME} {}", whose.into_iter().flatten().collect::<Vec<_>>().join(" ")).trim_end().to_owned()
     };
     let notices = reconciliation.notices.iter().map(|finding| {
-        let remedy = "tell the customer which of the two mails counts, if they ask; nothing is wrong here";
+        let remedy = if finding.fault == ReconciliationFault::Unseen {
+            "look again in a moment; if it stays unseen, mend what does not answer, stop the workers and look once more: \
+             then it is in the database, in a queue, or lost"
+        } else {
+            "tell the customer which of the two mails counts, if they ask; nothing is wrong here"
+        };
         Check::warn(whose(finding), format!("{}: {}", finding.fault, finding.detail), remedy)
     });
     if reconciliation.balances() {

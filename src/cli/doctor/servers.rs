@@ -2,11 +2,12 @@
 
 use super::check::Check;
 use crate::app;
-use crate::broker::{Inspection, QueueCounts, Topology, TopologyMode, inspect};
+use crate::broker::{Inspection, QueueCounts, QueueFound, QueueState, Topology, TopologyMode, inspect};
 use crate::cli::error::sentence;
 use crate::cli::open;
 use crate::cli::terminal::format::count;
 use crate::config::{Config, DocumentsPlace};
+use crate::upkeep::reconciliation::QueuedEvents;
 
 const RABBITMQ: &str = "RabbitMQ";
 
@@ -45,17 +46,34 @@ pub(super) async fn broker(config: &Config, published: Option<u64>) -> Vec<Check
     }
 }
 
-/// How many messages wait in the queues that events come from. Without an answer it may be any number.
-pub(super) async fn queued(config: &Config) -> u64 {
-    let Ok(Some((url, topology))) = open::broker(config) else { return 0 };
-    let Ok(inspection) = inspect(&url, &topology).await else { return u64::MAX };
-    let sources = inspection.queues.iter().filter(|queue| queue.name != topology.dead);
-    sources.filter_map(|queue| queue.found).map(|found| u64::from(found.ready)).sum()
+/// What the queues that events come from hold.
+pub(super) async fn queued(config: &Config) -> QueuedEvents {
+    let mut queued = QueuedEvents::default();
+    let inspection = match open::broker(config) {
+        Ok(Some((url, topology))) => inspect(&url, &topology).await.map(|found| (found, topology.dead)).ok(),
+        Ok(None) => return queued,
+        Err(_) => None,
+    };
+    let Some((inspection, dead)) = inspection else {
+        queued.unanswered.push(RABBITMQ.to_owned());
+        return queued;
+    };
+    for QueueState { name, found } in inspection.queues.into_iter().filter(|queue| queue.name != dead) {
+        match found {
+            QueueFound::Missing => {}
+            QueueFound::Counted(QueueCounts { ready, consumers }) => {
+                queued.ready += u64::from(ready);
+                queued.consumers += u64::from(consumers);
+            }
+            QueueFound::Unavailable { .. } => queued.unanswered.push(format!("queue {name}")),
+        }
+    }
+    queued
 }
 
 /// Whether every exchange and queue is there, and as it should be.
 fn there(shown: &str, topology: &Topology, inspection: &Inspection) -> Vec<Check> {
-    let queues = inspection.queues.iter().filter(|queue| queue.found.is_none()).map(|queue| &queue.name);
+    let queues = inspection.queues.iter().filter(|queue| queue.found == QueueFound::Missing).map(|queue| &queue.name);
     let missing: Vec<&str> = queues.chain(&inspection.missing_exchanges).map(String::as_str).collect();
     let mut checks = Vec::new();
     if missing.is_empty() && inspection.different.is_empty() {
@@ -103,13 +121,20 @@ fn different(mode: TopologyMode, what: &str, said: &str) -> Check {
 }
 
 fn queues(topology: &Topology, inspection: &Inspection, published: Option<u64>) -> Vec<Check> {
-    let found = inspection.queues.iter().filter_map(|queue| Some((&queue.name, queue.found?)));
-    found
-        .map(|(name, counts)| {
-            let check = format!("queue {name}");
-            if *name == topology.dead { mirror(check, counts, published) } else { consumed(check, counts) }
-        })
-        .collect()
+    let check = |QueueState { name, found }: &QueueState| {
+        let check = format!("queue {name}");
+        match found {
+            QueueFound::Missing => None,
+            QueueFound::Counted(counts) if *name == topology.dead => Some(mirror(check, *counts, published)),
+            QueueFound::Counted(counts) => Some(consumed(check, *counts)),
+            QueueFound::Unavailable { said } => {
+                let detail = format!("the broker cannot hand over queue {name} ({said})");
+                let remedy = "see \"A queue without a leader\" in docs/operations.md; what the queue holds waits there";
+                Some(Check::fail(check, detail, remedy))
+            }
+        }
+    };
+    inspection.queues.iter().filter_map(check).collect()
 }
 
 /// A queue that workers read.

@@ -10,10 +10,33 @@ use crate::store::BookedDelivery;
 pub struct Evidence {
     /// Source and id of every event that was published and confirmed, if that is known.
     pub published: Vec<(String, String)>,
-    /// Messages that still stand in the queues that events come from.
-    pub queued: u64,
+    pub queued: QueuedEvents,
     /// Every mail that the relay took responsibility for, if that is known.
     pub taken: Option<Vec<TakenMail>>,
+}
+
+/// What the queues that events come from hold, as far as the broker said. By default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueuedEvents {
+    /// Messages that no consumer holds.
+    pub ready: u64,
+    /// Each may hold messages that it has not acked; AMQP does not tell how many.
+    pub consumers: u64,
+    /// What did not answer: queues without a leader, or the broker.
+    pub unanswered: Vec<String>,
+}
+
+impl QueuedEvents {
+    /// Why there may be more than the ready ones; `None` if there cannot be.
+    pub(super) fn uncounted(&self) -> Option<String> {
+        if !self.unanswered.is_empty() {
+            Some(format!("{} may hold it, and cannot be asked", self.unanswered.join(", ")))
+        } else if self.consumers > 0 {
+            Some(format!("consumers of the queues ({}) may hold it", self.consumers))
+        } else {
+            None
+        }
+    }
 }
 
 /// A mail that a relay took.

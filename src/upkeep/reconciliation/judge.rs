@@ -1,6 +1,6 @@
 //! What is wrong with a row, by what stands beside it. Pure.
 
-use super::evidence::TakenMail;
+use super::evidence::{QueuedEvents, TakenMail};
 use super::{Finding, ReconciliationFault};
 use crate::model::ids::DeliveryId;
 use crate::model::reason::ReasonCode;
@@ -159,19 +159,23 @@ pub fn letter(letter: &BookedLetter) -> Option<Finding> {
     })
 }
 
-/// Published events that the database does not know, less those that may still stand in the queue.
+/// Published events that the database does not know, unless the messages that are ready may be these.
 #[must_use]
-pub fn published(missing: &[&(String, String)], queued: u64) -> Vec<Finding> {
-    if missing.len() as u64 <= queued {
+pub fn published(missing: &[&(String, String)], queued: &QueuedEvents) -> Vec<Finding> {
+    if missing.len() as u64 <= queued.ready {
         return Vec::new();
     }
-    let lost = |(source, id): &&(String, String)| Finding {
-        fault: ReconciliationFault::Lost,
+    let (fault, why) = match queued.uncounted() {
+        Some(why) => (ReconciliationFault::Unseen, format!("is not in the database yet; {why}")),
+        None => (ReconciliationFault::Lost, format!("{} messages stand in the queues", queued.ready)),
+    };
+    let finding = |(source, id): &&(String, String)| Finding {
+        fault,
         tenant: None,
         invoice: None,
-        detail: format!("event {id} of {source} was published, and {queued} messages stand in the queues"),
+        detail: format!("event {id} of {source} was published, and {why}"),
     };
-    missing.iter().map(lost).collect()
+    missing.iter().map(finding).collect()
 }
 
 /// A place in a lane of a delivery that is not there.

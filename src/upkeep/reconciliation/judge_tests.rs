@@ -190,6 +190,13 @@ fn a_letter_is_about_something_dead() {
 fn what_still_stands_in_the_queue_is_not_lost() {
     let events = [("s".to_owned(), "1".to_owned()), ("s".to_owned(), "2".to_owned())];
     let missing: Vec<_> = events.iter().collect();
-    assert_eq!(published(&missing, 2), []);
-    assert_eq!(faults(&published(&missing, 1)), [ReconciliationFault::Lost, ReconciliationFault::Lost]);
+    let ready = |ready| QueuedEvents { ready, ..QueuedEvents::default() };
+    assert_eq!(published(&missing, &ready(2)), []);
+    assert_eq!(faults(&published(&missing, &ready(1))), [ReconciliationFault::Lost, ReconciliationFault::Lost]);
+
+    let consumed = QueuedEvents { consumers: 1, ..ready(1) };
+    let unanswered = QueuedEvents { unanswered: vec!["queue q".to_owned()], ..ready(1) };
+    for unknown in [consumed, unanswered] {
+        assert_eq!(faults(&published(&missing, &unknown)), [ReconciliationFault::Unseen, ReconciliationFault::Unseen]);
+    }
 }

@@ -10,7 +10,7 @@ pub mod judge;
 use serde::{Serialize, Serializer};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-pub use evidence::{Evidence, TakenMail};
+pub use evidence::{Evidence, QueuedEvents, TakenMail};
 
 use crate::model::ids::{EventKey, TenantId};
 use crate::store::{Store, StoreError};
@@ -30,6 +30,8 @@ const FINDINGS_MAX: usize = 1_000;
 pub enum ReconciliationFault {
     /// Published, and neither in the queue nor in the database.
     Lost,
+    /// Published and not in the database; a consumer or a queue that cannot be asked may hold it. All may be well.
+    Unseen,
     /// No process acts next, and it has not ended.
     InNoState,
     /// Two would act next, or it has ended and a process still acts.
@@ -69,6 +71,7 @@ impl ReconciliationFault {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Lost => "published and nowhere",
+            Self::Unseen => "published and not in the database yet",
             Self::InNoState => "in no state",
             Self::InTwoStates => "in two states",
             Self::WithoutDelivery => "in a lane without a delivery",
@@ -180,7 +183,11 @@ async fn add_published(
         let known = store.known_events(part).await?;
         missing.extend(part.iter().filter(|(source, id)| !known.contains(&EventKey::new(source, id))));
     }
-    reconciliation.add(judge::published(&missing, evidence.queued));
+    let (unseen, lost): (Vec<Finding>, Vec<Finding>) = judge::published(&missing, &evidence.queued)
+        .into_iter()
+        .partition(|finding| finding.fault == ReconciliationFault::Unseen);
+    reconciliation.notices.extend(unseen.into_iter().take(FINDINGS_MAX));
+    reconciliation.add(lost);
     Ok(())
 }
 

@@ -10,13 +10,6 @@ use crate::harness::memory_outbox::{MemoryOutbox, MirrorState};
 use crate::harness::scripted_intake::ScriptedIntake;
 use crate::harness::servers::PrivateServers;
 
-/// Has the only node of a private broker stop, or start again, to lead `queue`.
-async fn lead(servers: &PrivateServers, queue: &str, leads: bool) {
-    let act = if leads { "restart_server" } else { "stop_server" };
-    let call = format!("ok = ra:{act}(quorum_queues, {{'%2F_{queue}', node()}}).");
-    servers.rabbitmqctl(&["eval", &call]).await;
-}
-
 /// A broker in which everything has been made.
 async fn made(servers: &PrivateServers) -> Broker {
     let broker = Broker::private(servers.amqp_url()).await;
@@ -34,7 +27,7 @@ async fn a_queue_of_events_is_named_and_the_other_one_flows() {
     let (dispatch, undelivered) = (&broker.topology.dispatch, &broker.topology.undelivered);
     // The first event stands in the queue that has no leader at first.
     for (queue, other, taken) in [(dispatch, undelivered, 0), (undelivered, dispatch, 3)] {
-        lead(&servers, queue, false).await;
+        servers.lead(queue, false).await;
         let consumer = Consumer::new(broker.url.clone(), broker.topology.clone(), intake.clone(), Clock::system());
         let consumer = consumer.with_delays(short_delays());
         let mut status = consumer.status();
@@ -46,7 +39,7 @@ async fn a_queue_of_events_is_named_and_the_other_one_flows() {
         intake.until_taken(taken + 1).await;
         assert!(is_named(&status.borrow()), "{:?}", *status.borrow());
 
-        lead(&servers, queue, true).await;
+        servers.lead(queue, true).await;
         broker.put(queue, format!("behind {queue}"), FieldTable::default()).await;
         let standing = usize::from(queue == dispatch);
         intake.until_taken(taken + standing + 2).await;
@@ -61,7 +54,7 @@ async fn dead_letters_wait_for_it() {
     let servers = PrivateServers::start_rabbitmq_alone().await;
     let broker = made(&servers).await;
     let outbox = MemoryOutbox::default();
-    lead(&servers, &broker.topology.dead, false).await;
+    servers.lead(&broker.topology.dead, false).await;
     outbox.add(2);
     let mirror = Mirror::new(broker.url.clone(), broker.topology.clone(), outbox.clone(), Clock::system());
     let mirror = mirror.with_intervals(OFTEN).with_delays(short_delays());
@@ -70,7 +63,7 @@ async fn dead_letters_wait_for_it() {
     outbox.until_asked_for_the_lease(6).await;
     assert_eq!(outbox.count(MirrorState::Published), 0);
 
-    lead(&servers, &broker.topology.dead, true).await;
+    servers.lead(&broker.topology.dead, true).await;
     outbox.until(MirrorState::Published, 2).await;
     mirror.stop().await;
     assert_eq!(broker.drain(&broker.topology.dead).await.len(), 2);

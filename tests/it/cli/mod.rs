@@ -13,6 +13,7 @@ mod doctor_asks_the_portal;
 mod doctor_compares_the_broker;
 mod doctor_hints_at_relays;
 mod doctor_leaves_resting_credentials_alone;
+mod doctor_looks_for_published_events;
 mod doctor_tries_senders;
 mod errors_are_json_for_machines;
 mod explain;

@@ -236,7 +236,8 @@ impl Cell {
     /// The books balance.
     pub(crate) async fn assert_balance(self) {
         self.site.store.wait_until_reachable().await;
-        let evidence = Evidence { published: self.published, queued: 0, taken: Some(self.sink.books().taken()) };
+        let evidence =
+            Evidence { published: self.published, taken: Some(self.sink.books().taken()), ..Evidence::default() };
         assert_adds_up(&self.site.store, &evidence).await;
         if let Some(broker) = self.broker {
             broker.again().await.clean_up().await;

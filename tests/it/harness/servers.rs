@@ -121,6 +121,13 @@ impl PrivateServers {
         self.script("rabbitmqctl", arguments).await
     }
 
+    /// Has the private RabbitMQ's only node stop, or start again, to lead `queue` of the virtual host `/`.
+    pub(crate) async fn lead(&self, queue: &str, leads: bool) {
+        let act = if leads { "restart_server" } else { "stop_server" };
+        let call = format!("ok = ra:{act}(quorum_queues, {{'%2F_{queue}', node()}}).");
+        self.rabbitmqctl(&["eval", &call]).await;
+    }
+
     /// Calls `scripts/servers` on a thread of its own: a worker that runs in the same test must not stand still.
     async fn script(&self, command: &'static str, arguments: &[&str]) -> String {
         let mut process = call(command, self.folder());
