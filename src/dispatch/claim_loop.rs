@@ -15,6 +15,8 @@ use tracing::{Instrument as _, Span, error, warn};
 use super::attempt_end::AttemptResult;
 use super::context::Context;
 use super::health::relay_gate::{Passage, RelayGate};
+use super::limits::claims_ahead::ClaimsAhead;
+use super::limits::express_turns::ExpressTurns;
 use super::liveness::in_flight::InFlightGuard;
 use super::liveness::isolation::{Isolated, LaneIsolation, SuspectLook};
 use super::load::load;
@@ -62,6 +64,8 @@ pub struct Ready {
     pub prepared: Prepared,
     /// Its place among the mails that wait; free when a slot takes it.
     pub waiting: OwnedSemaphorePermit,
+    /// Since when it waits for a slot.
+    pub since: Instant,
     /// The attempt's.
     pub span: Span,
 }
@@ -84,8 +88,10 @@ pub struct ClaimLoop {
     pub places: Arc<Semaphore>,
     /// How many there are.
     pub places_all: u32,
-    /// How many of them must be free before it claims: as many as there are connections, of all workers together.
-    pub claim_min: u32,
+    /// How many slots may work.
+    pub slots: watch::Receiver<usize>,
+    /// How many more than that may be in flight.
+    pub ahead: Arc<ClaimsAhead>,
     /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
     pub waiting: Arc<Semaphore>,
     /// Something may have become due.
@@ -102,10 +108,11 @@ impl ClaimLoop {
         let mut looks = 0_u32;
         let mut low_mark = LowMark::new();
         let mut isolation = SuspectLook::default();
+        let mut express = ExpressTurns::default();
         while let Some(places) = self.stop.run_until_cancelled(pulse.during(self.room())).await {
             let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
             looks = looks.wrapping_add(1);
-            match self.claim(&places, floor, &mut isolation).await {
+            match self.claim(&places, floor, &mut isolation, &mut express).await {
                 Ok((claimed, _)) if claimed.is_empty() => {
                     drop(places);
                     looks = 0;
@@ -113,6 +120,7 @@ impl ClaimLoop {
                 }
                 Ok((claimed, alone)) => {
                     failpoint::reach(Failpoint::AfterClaim);
+                    self.ahead.claimed(claimed.len() >= places.num_permits());
                     low_mark.note(claimed.iter().map(|row| row.rank).max().unwrap_or(0));
                     self.start(&preparing, claimed, alone, places);
                 }
@@ -129,26 +137,33 @@ impl ClaimLoop {
         pulse.done();
     }
 
-    /// Waits until the lane may send and has room for as much as is on the wire at once.
+    /// Waits until the lane may send and has room to claim.
     ///
-    /// Not for each place by itself: under load that would be a claim for every mail. Not for half of the places either: then
-    /// the connections wait for what is claimed next (measured at 4 connections: a fifth fewer mails a second).
+    /// Not for each place by itself: under load that would be a claim for every mail. Not for half of what is claimed ahead
+    /// either: then the connections wait for what is claimed next (measured at 4 connections: a fifth fewer mails a second).
     async fn room(&self) -> OwnedSemaphorePermit {
+        let mut slots = self.slots.clone();
         loop {
             // Before the look: a change right after it wakes the wait for the trial.
             let changes = self.gate.changes();
-            let wanted = match self.gate.passable().await {
+            let _ = slots.borrow_and_update();
+            let (wanted, closed) = match self.gate.passable().await {
                 Passage::Trial { allowance } => match self.room_of_trial(allowance, 0) {
                     0 => {
                         self.trial_moves(allowance, changes).await;
                         continue;
                     }
-                    wanted => wanted,
+                    wanted => (wanted, 0),
                 },
-                _ => self.claim_min,
+                _ => (self.claim_min(), self.places_closed()),
             };
-            let places = Arc::clone(&self.places);
-            let mut room = places.acquire_many_owned(wanted).await.expect("the places are never closed");
+            let mut room = tokio::select! {
+                room = Arc::clone(&self.places).acquire_many_owned(wanted + closed) => {
+                    room.expect("the places are never closed")
+                }
+                // More or fewer places count. The sender lives as long as the slots, so waiting cannot fail.
+                _ = slots.changed() => continue,
+            };
             // It may have waited for minutes: what the lane may do now counts.
             match self.gate.passage() {
                 Passage::Free => {
@@ -158,12 +173,27 @@ impl ClaimLoop {
                     if let Some(more) = more {
                         room.merge(more);
                     }
-                    return room;
+                    let closed = usize::try_from(self.places_closed()).expect("32 bits fit a usize");
+                    if room.num_permits() > closed {
+                        drop(room.split(closed));
+                        return room;
+                    }
                 }
                 Passage::Trial { allowance } if self.room_of_trial(allowance, wanted) >= wanted => return room,
                 Passage::Trial { .. } | Passage::Shut => {}
             }
         }
+    }
+
+    /// How many of the places in flight are not to be used now.
+    fn places_closed(&self) -> u32 {
+        let slots = u32::try_from(*self.slots.borrow()).unwrap_or(u32::MAX);
+        self.places_all.saturating_sub(slots.saturating_add(self.ahead.count()))
+    }
+
+    /// How many places must be free before it claims: a third of what is claimed ahead.
+    fn claim_min(&self) -> u32 {
+        (self.ahead.count() / 3).max(1)
     }
 
     /// How many more deliveries a trial has room for, beside the places in hand that are not used yet. Deliveries that
@@ -192,15 +222,16 @@ impl ClaimLoop {
         places: &OwnedSemaphorePermit,
         floor: i64,
         isolation: &mut SuspectLook,
+        express: &mut ExpressTurns,
     ) -> Result<(Vec<Claimed>, Option<Isolated>), StoreError> {
         let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
         let Some((suspect, alone)) = self.claim_suspect(isolation).await? else {
-            return Ok((self.claim_due(limit, floor).await?, None));
+            return Ok((self.claim_due(limit, floor, express).await?, None));
         };
         let mut claimed = vec![suspect];
         if limit > 1 {
             // The suspect is claimed all the same.
-            match self.claim_due(limit - 1, floor).await {
+            match self.claim_due(limit - 1, floor, express).await {
                 Ok(more) => claimed.extend(more),
                 Err(error) => warn!(relay = %self.relay.name, "failed to claim deliveries: {error}"),
             }
@@ -219,10 +250,12 @@ impl ClaimLoop {
         Ok(suspect.map(|suspect| (suspect, alone)))
     }
 
-    async fn claim_due(&self, limit: u32, floor: i64) -> Result<Vec<Claimed>, StoreError> {
-        // A person's resend goes first, at most every second slot.
-        let express_limit = limit.div_ceil(2);
-        self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await
+    async fn claim_due(&self, limit: u32, floor: i64, express: &mut ExpressTurns) -> Result<Vec<Claimed>, StoreError> {
+        let express_limit = express.limit(limit);
+        let claimed =
+            self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await?;
+        express.note(limit, claimed.iter().filter(|claimed| claimed.express).count());
+        Ok(claimed)
     }
 
     async fn idle(&self, isolation: bool) {
@@ -343,7 +376,8 @@ impl ClaimStage {
         let ended = match work.await {
             Ok(Ok(prepared)) => {
                 // The receiver is closed: the worker drains.
-                let ready = Ready { owned, delivery, prepared, waiting, span: span.clone() };
+                let since = Instant::now();
+                let ready = Ready { owned, delivery, prepared, waiting, since, span: span.clone() };
                 if let Err(unsent) = self.ready.send(ready).await {
                     self.recorder.release(&unsent.0.owned.claimed).await;
                 }

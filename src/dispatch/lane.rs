@@ -15,6 +15,7 @@ use super::claim_loop::ClaimLoop;
 use super::context::Context;
 use super::health::credentials::Credentials;
 use super::health::relay_gate::RelayGate;
+use super::limits::claims_ahead::ClaimsAhead;
 use super::limits::rate::Rate;
 use super::limits::slots::Slots;
 use super::permit::PermitBatcher;
@@ -28,8 +29,8 @@ use crate::wake::Wakes;
 /// Mails that are made or wait for a slot are a quarter of the slots, but at least so many: reading documents takes its
 /// time.
 const WAITING_MIN: usize = 16;
-/// Deliveries in flight for each connection: of four one is on the wire, one waits for it, one is being claimed and
-/// composed, and one recorded.
+/// Deliveries in flight for each connection, at most: of four one is on the wire, one waits for it, one is being claimed
+/// and composed, and one recorded.
 const PLACES_PER_CONNECTION: u32 = 4;
 /// How long a start of DATA waits for others.
 const STARTS_PAUSE: Duration = Duration::from_millis(2);
@@ -61,6 +62,10 @@ impl Lane {
         let isolation = self.context.isolation.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
         let recordings = TaskTracker::new();
+        let connections = relay.connections.max(1);
+        let places_all = connections.saturating_mul(PLACES_PER_CONNECTION);
+        let ahead = Arc::new(ClaimsAhead::new(places_all - connections));
+        let working = slots.limit();
         let workers = Arc::new(SmtpWorkers {
             worker: self.context.worker,
             context: Arc::clone(&self.context),
@@ -69,6 +74,7 @@ impl Lane {
             gate: Arc::clone(&gate),
             rate: Rate::new(relay.rate, self.live),
             slots,
+            ahead: Arc::clone(&ahead),
             starter: data_starter(&self.context, &relay.name, slots_all),
             recorder: self.recorder.clone(),
             recordings: recordings.clone(),
@@ -77,8 +83,6 @@ impl Lane {
             stop: self.stop.clone(),
             cut: self.cut,
         });
-        let connections = relay.connections.max(1);
-        let places_all = connections.saturating_mul(PLACES_PER_CONNECTION);
         let claims = ClaimLoop {
             wake: self.wakes.of(relay.name.as_str()),
             context: self.context,
@@ -89,7 +93,8 @@ impl Lane {
             ready,
             places: Arc::new(Semaphore::new(usize::try_from(places_all).expect("32 bits fit a usize"))),
             places_all,
-            claim_min: connections,
+            slots: working,
+            ahead,
             waiting: Arc::new(Semaphore::new((slots_all / 4).max(WAITING_MIN))),
             stop: self.stop.clone(),
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, error};
@@ -16,6 +17,7 @@ use super::claim_loop::{Owned, Ready};
 use super::context::Context;
 use super::health::relay_gate::{Passing, RelayGate};
 use super::limits::buffers::Buffers;
+use super::limits::claims_ahead::ClaimsAhead;
 use super::limits::idle::Idle;
 use super::limits::rate::Rate;
 use super::limits::slots::{ConnectionRefusal, Slots};
@@ -52,6 +54,8 @@ pub struct SmtpWorkers {
     pub rate: Rate,
     /// How many slots may work.
     pub slots: Arc<Slots>,
+    /// How many deliveries are claimed ahead of them.
+    pub ahead: Arc<ClaimsAhead>,
     /// Permits to start DATA.
     pub starter: PermitBatcher,
     /// Writes down how attempts end.
@@ -74,6 +78,8 @@ impl SmtpWorkers {
     pub async fn run_slot(&self, index: usize) {
         let mut limit = self.slots.limit();
         let mut connection = None;
+        // How long the last mail took, and since when the slot waits for the next one.
+        let mut last: Option<(Duration, Instant)> = None;
         loop {
             if *limit.borrow_and_update() <= index {
                 quit(connection.take()).await;
@@ -90,9 +96,15 @@ impl SmtpWorkers {
             match next {
                 Some(Some(ready)) => {
                     drop(idle);
+                    if let Some((took, since)) = last {
+                        self.ahead.connection_waited(since.elapsed(), took);
+                    }
+                    self.ahead.message_waited(ready.since.elapsed());
                     let span = ready.span.clone();
+                    let begun = Instant::now();
                     // Boxed: the slot's future would hold it twice.
                     connection = Box::pin(self.serve(ready, connection)).instrument(span).await;
+                    last = Some((begun.elapsed(), Instant::now()));
                 }
                 Some(None) => break,
                 None => quit(connection.take()).await,
@@ -126,7 +138,7 @@ impl SmtpWorkers {
 
     /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
     async fn serve(&self, ready: Ready, connection: Option<RelayConnection>) -> Option<RelayConnection> {
-        let Ready { owned, delivery, mut prepared, waiting, span: _ } = ready;
+        let Ready { owned, delivery, mut prepared, waiting, since: _, span: _ } = ready;
         drop(waiting);
         prepared.memory.no_longer_ahead();
         // Before its turn: what is not sent must not use up the relay's rate.

@@ -136,7 +136,11 @@ impl Worker {
         store.align_clock().await?;
         let relays: Vec<_> = self.connectors.iter().map(|connector| connector.config().name.clone()).collect();
         store.register_worker(self.context.worker, &host_name(), &relays).await?;
-        heartbeat.take_over_at_start().await
+        heartbeat.take_over_at_start().await?;
+        // Before the first heartbeat: a worker that joins others must not begin with all connections.
+        let registered = store.workers().await?.len().max(1);
+        heartbeat.live.send_replace(u32::try_from(registered).unwrap_or(u32::MAX));
+        Ok(())
     }
 
     fn start(

@@ -1,6 +1,8 @@
 //! How much at once: slots, rate, memory.
 
 pub(super) mod buffers;
+pub(super) mod claims_ahead;
+pub(super) mod express_turns;
 pub(super) mod idle;
 pub(super) mod rate;
 pub(super) mod slots;

@@ -33,7 +33,12 @@ async fn a_queue_of_events_is_named_and_the_other_one_flows() {
         let mut status = consumer.status();
         let consumer = Running::start(|stop| consumer.run(stop));
         let expected = format!("the broker cannot hand over queue {queue} (");
-        let is_named = |status: &ConsumerStatus| matches!(status, ConsumerStatus::Hindered { reason } if reason.starts_with(&expected));
+        let is_named = |status: &ConsumerStatus| match status {
+            // No event comes.
+            ConsumerStatus::Reconnecting { reason } => queue == dispatch && reason.starts_with(&expected),
+            ConsumerStatus::Hindered { reason } => queue == undelivered && reason.starts_with(&expected),
+            ConsumerStatus::Consuming | ConsumerStatus::PausedForDatabase => false,
+        };
         soon("the queue to be named", status.wait_for(is_named)).await.expect("the consumer lives");
         broker.put(other, format!("beside {queue}"), FieldTable::default()).await;
         intake.until_taken(taken + 1).await;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
-use crate::harness::sink::{Act, Gate, Script, Sink, Step};
+use crate::harness::relay::relay;
+use crate::harness::sink::{Act, Gate, Script, Sink, Step, SunkMail};
 
 on_both_databases!(a_single_invoice_is_sent_within_a_round_of_slots);
 
@@ -36,13 +37,11 @@ async fn a_single_invoice_is_sent_within_a_round_of_slots(database: TestDatabase
     let before = sink.mails().len();
     sink.behave(slow);
     gate.open();
-    let place = |mails: &[crate::harness::sink::SunkMail]| {
-        mails.iter().position(|mail| mail.sender == "rechnung@globex.example")
-    };
+    let place = |mails: &[SunkMail]| mails.iter().position(|mail| mail.sender == "rechnung@globex.example");
     sink.wait_for("the mail of the small tenant", |state| place(&state.mails).is_some()).await;
     let place = place(&sink.mails()).expect("it was just seen");
 
-    // Eight places, all of them taken, and of the claim that brings it and of the next one two each that may be quicker.
+    // Eight places at most, all of them taken, and of the claim that brings it and of the next one two each that may be quicker.
     assert!(
         place <= before + 12,
         "it came as number {place}, although only {before} mails were sent before it was due"
@@ -52,6 +51,44 @@ async fn a_single_invoice_is_sent_within_a_round_of_slots(database: TestDatabase
     assert!(left > 1_000, "the large tenant was done before: nothing was shown");
     let sent = dispatcher.database.number("SELECT COUNT(*) FROM delivery WHERE concluded = 'sent'").await;
     assert_eq!((sent + left, sink.mails().len()), (2_001, usize::try_from(sent).expect("not negative")));
+    dispatcher.finish().await;
+}
+
+/// Each message takes a while: what the workers have claimed ahead is what the single invoice waits for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_a_slow_relay_with_three_workers_it_waits_no_longer() {
+    const CONNECTIONS: u32 = 6;
+    let slow = Script::new().on(Step::Dot, Act::Slow(Duration::from_millis(500)));
+    let sink = Sink::scripted(slow).await;
+    let database = TestDatabase::postgres().await;
+    let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(CONNECTIONS)]).await;
+    dispatcher.add_tenant("globex", "exclude").await;
+    let template = template(&dispatcher);
+    dispatcher.take(&[template.clone()]).await;
+    dispatcher.multiply_due("acme", 300).await;
+    dispatcher.start();
+    let clock = dispatcher.database.clock.clone();
+    let others = [dispatcher.start_with_clock(clock.clone()).await, dispatcher.start_with_clock(clock).await];
+    // By then each worker knows how long a message takes.
+    let round = usize::try_from(CONNECTIONS).expect("few");
+    sink.wait_for("some rounds of the large tenant", |state| state.mails.len() >= 5 * round).await;
+    let before = sink.mails().len();
+    let mut event = template;
+    event["id"] = json!("globex");
+    event["data"]["invoice"]["id"] = json!("globex");
+    event["data"]["tenant_id"] = json!("globex");
+    event["data"]["documents"][0]["object"] = json!("globex/x.pdf");
+    dispatcher.take(&[event]).await;
+    let place = |mails: &[SunkMail]| mails.iter().position(|mail| mail.sender == "rechnung@globex.example");
+    sink.wait_for("the mail of the small tenant", |state| place(&state.mails).is_some()).await;
+    let behind = place(&sink.mails()).expect("it was just seen") - before;
+
+    // One round is on the wire, and each worker has claimed one or two ahead; that takes one more round.
+    assert!(behind <= 3 * round, "{behind} mails of the large tenant came first");
+    for other in others {
+        other.stop().await;
+    }
+    dispatcher.stop().await;
     dispatcher.finish().await;
 }
 

@@ -16,21 +16,22 @@ const INNOCENTS: usize = 20;
 async fn its_neighbours_go_out_once(database: TestDatabase) {
     // At first everything hangs, so that the first death takes innocents with it.
     let sink = Sink::scripted(Script::new().on(Step::Rcpt, Act::Hang)).await;
-    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_mins(10));
+    let relay = relay("default", &sink).connections(7);
+    let relay = relay.with(|config| config.deadlines.command = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let mut events: Vec<_> = (0..INNOCENTS).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     events.insert(0, dispatcher.event_to("poison", &[("to", POISON)]));
     dispatcher.take(&events).await;
     let worker = dispatcher.start_mortal().await;
-    // Two slots, and places for three times as many that are prepared or recorded.
+    // Seven connections, and one delivery that is claimed ahead.
     dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 8).await;
-    sink.wait_for("two recipients", |state| state.count(Step::Rcpt) == 2).await;
+    sink.wait_for("seven recipients", |state| state.count(Step::Rcpt) == 7).await;
     worker.kill().await;
     // From now on it hangs at that address only, and the worker is killed at that moment: what a crash would do. The
     // second worker meets it before its seven neighbours, the third after them.
     let seen = |state: &SinkState| state.commands_of("RCPT").iter().filter(|rcpt| rcpt.line.contains(POISON)).count();
     sink.behave(Script::new().on_address(POISON, Step::Rcpt, Act::Hang));
-    // Any two of those that were claimed may have been on the wire at the first death.
+    // Any seven of those that were claimed may have been on the wire at the first death.
     let before = sink.see(seen);
     for (death, left) in [(1, 8), (2, 1)] {
         let worker = dispatcher.start_mortal().await;
@@ -53,7 +54,8 @@ async fn its_neighbours_go_out_once(database: TestDatabase) {
 
 async fn a_process_that_dies_at_every_start_blames_nobody(database: TestDatabase) {
     let sink = Sink::scripted(Script::new().on(Step::Banner, Act::Hang)).await;
-    let relay = relay("default", &sink).with(|config| config.deadlines.command = Duration::from_mins(10));
+    let relay = relay("default", &sink).connections(5);
+    let relay = relay.with(|config| config.deadlines.command = Duration::from_mins(10));
     let mut dispatcher = Dispatcher::with(database, &[relay]).await;
     let events: Vec<_> = (0..6).map(|n| dispatcher.event(&n.to_string(), "C-1")).collect();
     dispatcher.take(&events).await;

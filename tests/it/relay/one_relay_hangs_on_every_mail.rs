@@ -81,12 +81,12 @@ async fn the_other_relays_mail_goes_out(database: TestDatabase) {
 }
 
 async fn large_mails_that_hang_do_not_take_the_others_memory(database: TestDatabase) {
-    let mut relays = Relays::start(database, 16 << 20).await;
-    // Each needs some 2.5 MB: sixteen in hand are more than there is.
+    let mut relays = Relays::start(database, 10 << 20).await;
+    // Each needs some 2.5 MB: five in flight are more than there is.
     relays.take_hanging(50, 1 << 20).await;
     relays.dispatcher.start();
     relays.hanging.wait_for("mails that hang", |state| state.count(Step::Data) >= 2).await;
-    relays.dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 16).await;
+    relays.dispatcher.wait_until("SELECT COUNT(*) FROM lane_entry WHERE state = 'sending'", 5).await;
     relays.assert_the_others_go_out().await;
     relays.finish().await;
 }
