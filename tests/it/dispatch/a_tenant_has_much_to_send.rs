@@ -64,7 +64,7 @@ async fn at_a_slow_relay_with_three_workers_it_waits_no_longer() {
     let mut dispatcher = Dispatcher::with(database, &[relay("default", &sink).connections(CONNECTIONS)]).await;
     dispatcher.add_tenant("globex", "exclude").await;
     let template = template(&dispatcher);
-    dispatcher.take(&[template.clone()]).await;
+    dispatcher.take(std::slice::from_ref(&template)).await;
     dispatcher.multiply_due("acme", 300).await;
     dispatcher.start();
     let clock = dispatcher.database.clock.clone();
