@@ -50,6 +50,9 @@ const TURN_COUNT_MAX: usize = 1_000;
 /// A connection that stood this long was a good one: the next trouble is a first one again.
 const STEADY_TIME: Duration = Duration::from_mins(1);
 
+/// For the answer of a connection that has just failed.
+const LAST_ANSWER_TIME: Duration = Duration::from_secs(1);
+
 /// Reasons that are remembered as logged.
 const SAID_MAX: usize = 16;
 
@@ -143,12 +146,16 @@ impl<Intake: TakesEvents> Consumer<Intake> {
                 }
                 Err(stopped) => stopped,
             };
+            let consumed = match self.suspicion.plan() {
+                ConsumePlan::Alone { source, .. } => Some(source),
+                ConsumePlan::Together => None,
+            };
             self.suspicion.note(stopped.end(&seen));
             if self.suspicion.hindered().is_some() && !self.suspicion.is_all_hindered() {
                 // The other queue is not to wait; and the broker gives the message up after so many tries.
                 self.delays.reset();
             }
-            self.log(&stopped, &seen);
+            self.log(&stopped, &seen, consumed);
             let delay = self.delays.next_delay();
             if shutdown.run_until_cancelled(self.pulse.during(self.clock.sleep(delay))).await.is_none() {
                 break;
@@ -227,7 +234,17 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             let batch = batch?;
             // An ack may be lost with the connection: what came before says nothing, however often it is taken in.
             let is_new = batch.messages.iter().any(|message| !message.redelivered);
-            self.take_in(batch, given_up).await?;
+            if let Err(stopped) = self.take_in(batch, given_up).await {
+                // What ended the connection may be the answer for the second queue, which says more.
+                if undelivered.is_none()
+                    && !matches!(stopped, Stopped::Database(_))
+                    && let Ok(Err(ended @ Ended::Unavailable { .. })) =
+                        tokio::time::timeout(LAST_ANSWER_TIME, &mut opening).await
+                {
+                    return Err(ended.into());
+                }
+                return Err(stopped);
+            }
             seen.progressed |= is_new;
             self.database_stops = 0;
             self.delays.reset();
@@ -250,7 +267,9 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     ) -> Result<Finished, Stopped> {
         let prefetch = if careful { 1 } else { self.prefetch };
         seen.began = true;
-        let mut subscription = Subscription::open(connection, self.queue(source), prefetch).await?;
+        let opening = Subscription::open(connection, self.queue(source), prefetch);
+        let Some(opened) = shutdown.run_until_cancelled(opening).await else { return Ok(Finished::Shutdown) };
+        let mut subscription = opened?;
         let mut lost = std::pin::pin!(connection.lost());
         self.recovered();
         // A queue of events that flows waits for the next one all its turn long: an idle one costs no connections.
@@ -299,9 +318,9 @@ impl<Intake: TakesEvents> Consumer<Intake> {
     }
 
     /// Counts why consuming stopped, shows it, and logs it unless that was said before.
-    fn log(&mut self, stopped: &Stopped, seen: &SeenMessages) {
+    fn log(&mut self, stopped: &Stopped, seen: &SeenMessages, consumed: Option<QueueSource>) {
         metrics::counter!("invoice_mail_amqp_reconnects_total", "reason" => stopped.label()).increment(1);
-        let (status, reason) = self.judge(stopped, seen);
+        let (status, reason) = self.judge(stopped, seen, consumed);
         self.status.send_replace(status);
         if self.said.len() >= SAID_MAX {
             self.said.clear();
@@ -311,8 +330,13 @@ impl<Intake: TakesEvents> Consumer<Intake> {
         }
     }
 
-    /// What to show, and what to log.
-    fn judge(&mut self, stopped: &Stopped, seen: &SeenMessages) -> (ConsumerStatus, String) {
+    /// What to show, and what to log. `consumed` is the queue that was consumed alone.
+    fn judge(
+        &mut self,
+        stopped: &Stopped,
+        seen: &SeenMessages,
+        consumed: Option<QueueSource>,
+    ) -> (ConsumerStatus, String) {
         let mut reason = stopped.to_string();
         if let Stopped::Database(_) = stopped {
             self.database_stops += 1;
@@ -334,7 +358,7 @@ impl<Intake: TakesEvents> Consumer<Intake> {
             }
             // The other one is shown already.
             Stopped::Ended(Ended::Unavailable { .. }) => self.hindrance.take(),
-            _ if seen.began && !seen.progressed => {
+            _ if seen.began && !seen.progressed && consumed == Some(source) => {
                 let message = seen.last.as_ref().map(|message| format!(" ({message})")).unwrap_or_default();
                 reason = format!(
                     "the first message of queue {queue}{message} makes the connection fail each time ({reason}), and what stands behind it waits; see \"A message that makes the connection fail\" in docs/operations.md"

@@ -1,4 +1,4 @@
-//! What stands in the broker, looked at without changing anything.
+//! What stands in the broker, looked at. A message that arrives in that moment may be handed over once more than else.
 
 use std::time::Duration;
 
@@ -150,7 +150,9 @@ async fn unavailable(url: &BrokerUrl, name: &str) -> Result<Option<String>, Conn
 fn is_refusal(error: &ConnectionError) -> bool {
     match error {
         ConnectionError::Refused { .. } => true,
-        ConnectionError::Lost(error) => matches!(error.kind(), ErrorKind::ProtocolError(_)),
+        ConnectionError::Lost(error) => {
+            matches!(error.kind(), ErrorKind::ProtocolError(said) if matches!(said.kind(), AMQPErrorKind::Soft(_)))
+        }
         ConnectionError::CaFile(_) | ConnectionError::Timeout { .. } | ConnectionError::Gone { .. } => false,
     }
 }

@@ -114,6 +114,7 @@ impl ClaimLoop {
             looks = looks.wrapping_add(1);
             match self.claim(&places, floor, &mut isolation, &mut express).await {
                 Ok((claimed, _)) if claimed.is_empty() => {
+                    self.ahead.claimed(false);
                     drop(places);
                     looks = 0;
                     pulse.during(self.idle(isolation.found)).await;
@@ -145,7 +146,7 @@ impl ClaimLoop {
         let mut slots = self.slots.clone();
         loop {
             // Before the look: a change right after it wakes the wait for the trial.
-            let changes = self.gate.changes();
+            let mut changes = self.gate.changes();
             let _ = slots.borrow_and_update();
             let (wanted, closed) = match self.gate.passable().await {
                 Passage::Trial { allowance } => match self.room_of_trial(allowance, 0) {
@@ -161,8 +162,9 @@ impl ClaimLoop {
                 room = Arc::clone(&self.places).acquire_many_owned(wanted + closed) => {
                     room.expect("the places are never closed")
                 }
-                // More or fewer places count. The sender lives as long as the slots, so waiting cannot fail.
+                // More or fewer places count. The senders live as long as slots and gate, so waiting cannot fail.
                 _ = slots.changed() => continue,
+                _ = changes.changed() => continue,
             };
             // It may have waited for minutes: what the lane may do now counts.
             match self.gate.passage() {

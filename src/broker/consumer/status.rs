@@ -5,7 +5,7 @@
 pub enum ConsumerStatus {
     /// Events flow, or would if there were any.
     Consuming,
-    /// There is no connection, and why.
+    /// No event comes, and why.
     Reconnecting {
         /// One sentence.
         reason: String,

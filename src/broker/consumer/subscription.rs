@@ -94,9 +94,16 @@ impl Subscription {
             BasicConsumeOptions::default(),
             FieldTable::default(),
         );
-        let consumer = answer("consume", &channel, consume).await.map_err(|error| match error.internal_error() {
-            Some(said) => Ended::Unavailable { queue: queue.to_owned(), said },
-            None => Ended::Connection(error),
+        let consumer = answer("consume", &channel, consume).await.map_err(|error| {
+            let said = match &error {
+                // A replica that knows no leader keeps the question for 65 s, before RabbitMQ answers 541.
+                ConnectionError::Timeout { .. } => Some("no reply in time to the request to consume it".to_owned()),
+                other => other.internal_error(),
+            };
+            match said {
+                Some(said) => Ended::Unavailable { queue: queue.to_owned(), said },
+                None => Ended::Connection(error),
+            }
         })?;
         let bodies = Arc::clone(connection.bodies());
         Ok(Self { queue: queue.to_owned(), channel, consumer, bodies, ended: None })

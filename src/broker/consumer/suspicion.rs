@@ -64,7 +64,7 @@ enum KnownMessage {
     Unknown,
     /// Its turn ended without a failure.
     Flows,
-    /// Its first message makes the connection fail.
+    /// It cannot be handed over, or its first message makes the connection fail.
     Hindered,
 }
 
@@ -78,7 +78,8 @@ impl Suspicion {
         }
     }
 
-    /// The queue whose first message makes the connection fail. The queue of events, if it is both.
+    /// The queue that cannot be handed over, or whose first message makes the connection fail. The queue of events, if it is
+    /// both.
     pub(in crate::broker) fn hindered(self) -> Option<QueueSource> {
         let alone = self.alone.as_ref()?;
         [QueueSource::Dispatch, QueueSource::Undelivered]

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// A message may wait so long for a connection: enough to claim and compose others meanwhile.
 const WAIT_MAX: Duration = Duration::from_millis(250);
@@ -24,15 +25,15 @@ pub struct ClaimsAhead {
 #[derive(Debug)]
 struct ClaimsAheadState {
     count: u32,
-    /// The last claim found as many as were asked for.
-    more_is_due: bool,
+    /// Since when claims have found as many as were asked for.
+    due_since: Option<Instant>,
 }
 
 impl ClaimsAhead {
     /// At least one, and `count_max` at most.
     #[must_use]
     pub fn new(count_max: u32) -> Self {
-        Self { count_max: count_max.max(1), state: Mutex::new(ClaimsAheadState { count: 1, more_is_due: false }) }
+        Self { count_max: count_max.max(1), state: Mutex::new(ClaimsAheadState { count: 1, due_since: None }) }
     }
 
     /// How many are claimed ahead now.
@@ -43,13 +44,16 @@ impl ClaimsAhead {
 
     /// How a claim ended.
     pub fn claimed(&self, more_is_due: bool) {
-        self.state.lock().more_is_due = more_is_due;
+        let mut state = self.state.lock();
+        state.due_since = if more_is_due { state.due_since.or_else(|| Some(Instant::now())) } else { None };
     }
 
     /// A connection has waited for its next message, after one that took so long.
     pub fn connection_waited(&self, waited: Duration, last_took: Duration) {
         let mut state = self.state.lock();
-        if state.more_is_due && waited.saturating_mul(STARVED_PART) > last_took {
+        let Some(due) = state.due_since.map(|since| since.elapsed()) else { return };
+        // Not the time in which nothing was due.
+        if waited.min(due).saturating_mul(STARVED_PART) > last_took {
             state.count = (state.count + 1).min(self.count_max);
         }
     }
@@ -77,8 +81,11 @@ mod tests {
         ahead.connection_waited(ms(5), ms(1));
         assert_eq!(ahead.count(), 1, "nothing else is due");
         ahead.claimed(true);
+        ahead.connection_waited(ms(60_000), ms(60_000));
+        assert_eq!(ahead.count(), 1, "it waited for something to be due");
         for _ in 0..20 {
-            ahead.connection_waited(ms(5), ms(1));
+            // However little time has passed since more is due.
+            ahead.connection_waited(ms(5), Duration::ZERO);
             ahead.message_waited(ms(20));
         }
         assert_eq!(ahead.count(), 12);
@@ -86,10 +93,14 @@ mod tests {
             ahead.message_waited(ms(waited));
             assert_eq!(ahead.count(), expected);
         }
+        ahead.state.lock().due_since = Instant::now().checked_sub(ms(1_000));
         // To claim one takes 50 ms: little beside two seconds for each message.
         ahead.connection_waited(ms(50), ms(2_000));
         assert_eq!(ahead.count(), 1);
         ahead.connection_waited(ms(50), ms(200));
         assert_eq!(ahead.count(), 2);
+        ahead.claimed(false);
+        ahead.connection_waited(ms(50), ms(200));
+        assert_eq!(ahead.count(), 2, "nothing is due any more");
     }
 }

@@ -11,7 +11,7 @@ use crate::harness::scripted_intake::ScriptedIntake;
 
 /// Far below what one question to the broker may take, 30 s: one that is answered behind messages of which no more are
 /// read takes as long.
-const STALL: Duration = Duration::from_secs(15);
+const STALL: Duration = Duration::from_secs(25);
 
 fn body(number: usize) -> String {
     format!("{number:060000}")

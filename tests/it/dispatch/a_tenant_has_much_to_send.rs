@@ -83,8 +83,9 @@ async fn at_a_slow_relay_with_three_workers_it_waits_no_longer() {
     sink.wait_for("the mail of the small tenant", |state| place(&state.mails).is_some()).await;
     let behind = place(&sink.mails()).expect("it was just seen") - before;
 
-    // One round is on the wire, and each worker has claimed one or two ahead; that takes one more round.
-    assert!(behind <= 3 * round, "{behind} mails of the large tenant came first");
+    // Up to eleven are on the wire (the clock stands still, so no worker learns of a later one), each worker has claimed one
+    // or two ahead, and some end while the event comes in. Four for each connection of each worker would be 72.
+    assert!(behind <= 5 * round, "{behind} mails of the large tenant came first");
     for other in others {
         other.stop().await;
     }
