@@ -147,7 +147,11 @@ impl ClaimLoop {
         loop {
             // Before the look: a change right after it wakes the wait for the trial.
             let mut changes = self.gate.changes();
-            let _ = slots.borrow_and_update();
+            if *slots.borrow_and_update() == 0 {
+                // The sender lives as long as the slots, so waiting cannot fail.
+                let _ = slots.changed().await;
+                continue;
+            }
             let (wanted, closed) = match self.gate.passable().await {
                 Passage::Trial { allowance } => match self.room_of_trial(allowance, 0) {
                     0 => {
@@ -189,8 +193,10 @@ impl ClaimLoop {
 
     /// How many of the places in flight are not to be used now.
     fn places_closed(&self) -> u32 {
-        let slots = u32::try_from(*self.slots.borrow()).unwrap_or(u32::MAX);
-        self.places_all.saturating_sub(slots.saturating_add(self.ahead.count()))
+        match u32::try_from(*self.slots.borrow()).unwrap_or(u32::MAX) {
+            0 => self.places_all,
+            slots => self.places_all.saturating_sub(slots.saturating_add(self.ahead.count())),
+        }
     }
 
     /// How many places must be free before it claims: a third of what is claimed ahead.

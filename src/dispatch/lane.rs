@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
@@ -16,8 +16,8 @@ use super::context::Context;
 use super::health::credentials::Credentials;
 use super::health::relay_gate::RelayGate;
 use super::limits::claims_ahead::ClaimsAhead;
+use super::limits::connection_share::ConnectionShare;
 use super::limits::rate::Rate;
-use super::limits::slots::Slots;
 use super::permit::PermitBatcher;
 use super::recorder::Recorder;
 use super::send::SmtpWorkers;
@@ -42,7 +42,6 @@ pub(super) struct Lane {
     pub(super) context: Arc<Context>,
     pub(super) connector: Arc<Connector>,
     pub(super) recorder: Recorder,
-    pub(super) live: watch::Receiver<u32>,
     pub(super) wakes: Wakes,
     pub(super) stop: CancellationToken,
     pub(super) cut: CancellationToken,
@@ -54,11 +53,13 @@ impl Lane {
         let relay = Arc::new(self.connector.config().clone());
         let slots_all = usize::try_from(relay.connections.max(1)).expect("32 bits fit a usize");
         let (store, worker) = (self.context.store.clone(), self.context.worker);
-        let slots = Arc::new(Slots::new(relay.connections, self.live.clone(), self.context.clock.clone()));
+        let sharing = ConnectionShare::new(relay.name.clone(), relay.connections.max(1), &self.context);
+        let slots = Arc::clone(&sharing.slots);
         let keys = &self.context.credentials_keys;
         let credentials = Credentials::new(relay.name.clone(), &relay.url, keys, store.clone(), worker);
         let gate =
             Arc::new(RelayGate::new(Arc::clone(&self.connector), store, worker, credentials, Arc::clone(&slots)));
+        let drains = self.stop.clone();
         let isolation = self.context.isolation.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
         let recordings = TaskTracker::new();
@@ -72,7 +73,7 @@ impl Lane {
             queue: Mutex::new(queue),
             connector: self.connector,
             gate: Arc::clone(&gate),
-            rate: Rate::new(relay.rate, self.live),
+            rate: Rate::new(relay.rate, connections, slots.share(), self.context.clock.clone()),
             slots,
             ahead: Arc::clone(&ahead),
             starter: data_starter(&self.context, &relay.name, slots_all),
@@ -112,7 +113,15 @@ impl Lane {
         tasks.spawn(async move { keep_running("lane", || claims.run()).await });
         tasks.spawn(async move { keep_running("gate", || gate.watch(self.stop.clone())).await });
         tasks.close();
+        // A worker that drains leaves its connections to others one by one, until its last slot has ended.
+        let slots_ended = CancellationToken::new();
+        let sharing = tokio::spawn({
+            let (drains, ended) = (drains, slots_ended.clone());
+            async move { keep_running("share of connections", || sharing.watch(&drains, &ended)).await }
+        });
         tasks.wait().await;
+        slots_ended.cancel();
+        let _ = sharing.await;
         recordings.close();
         recordings.wait().await;
     }

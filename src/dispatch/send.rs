@@ -80,17 +80,24 @@ impl SmtpWorkers {
         let mut connection = None;
         // How long the last mail took, and since when the slot waits for the next one.
         let mut last: Option<(Duration, Instant)> = None;
+        let mut at_work = None;
         loop {
+            at_work.get_or_insert_with(|| self.slots.work());
             if *limit.borrow_and_update() <= index {
                 quit(connection.take()).await;
+                at_work = None;
                 self.rest(&mut limit, index).await;
+                // During a drain no slot rests: the queue must empty.
+                if !self.stop.is_cancelled() {
+                    continue;
+                }
             }
             let idle = connection.as_ref().map(|_| self.slots.idle.enter());
             let next = tokio::select! {
                 next = tokio::time::timeout(IDLE, self.next()) => next.ok(),
                 // Others need its place at the relay more.
                 () = self.wanted_closed(idle.as_ref()) => None,
-                // The limit has shrunk below this slot. During a drain no slot rests: the queue must empty.
+                // The limit has shrunk below this slot.
                 _ = limit.wait_for(|limit| *limit <= index), if !self.stop.is_cancelled() => continue,
             };
             match next {
@@ -103,7 +110,7 @@ impl SmtpWorkers {
                     let span = ready.span.clone();
                     let begun = Instant::now();
                     // Boxed: the slot's future would hold it twice.
-                    connection = Box::pin(self.serve(ready, connection)).instrument(span).await;
+                    connection = Box::pin(self.serve(ready, connection, index)).instrument(span).await;
                     last = Some((begun.elapsed(), Instant::now()));
                 }
                 Some(None) => break,
@@ -125,10 +132,29 @@ impl SmtpWorkers {
         }
     }
 
+    /// Rests until the limit is above this slot, or the worker drains. While no slot works the first one gives back what
+    /// was claimed before.
     async fn rest(&self, limit: &mut watch::Receiver<usize>, index: usize) {
+        loop {
+            let ready = tokio::select! {
+                _ = limit.wait_for(|limit| *limit > index) => return,
+                () = self.stop.cancelled() => return,
+                ready = self.next(), if index == 0 => ready,
+            };
+            let Some(ready) = ready else { return };
+            self.recorder.release(&ready.owned.claimed).await;
+        }
+    }
+
+    /// Waits for a message's turn by the relay's rate; `None` if this slot is not to send it: the worker drains, or has
+    /// a smaller share of the relay's connections by now.
+    async fn turn(&self, index: usize) -> Option<()> {
+        let mut limit = self.slots.limit();
         tokio::select! {
-            _ = limit.wait_for(|limit| *limit > index) => {}
-            () = self.stop.cancelled() => {}
+            biased;
+            () = self.stop.cancelled() => None,
+            _ = limit.wait_for(|limit| *limit <= index) => None,
+            () = self.rate.turn() => Some(()),
         }
     }
 
@@ -137,7 +163,7 @@ impl SmtpWorkers {
     }
 
     /// Sends one mail and has recorded how it ended; returns the connection if it can be used again.
-    async fn serve(&self, ready: Ready, connection: Option<RelayConnection>) -> Option<RelayConnection> {
+    async fn serve(&self, ready: Ready, connection: Option<RelayConnection>, index: usize) -> Option<RelayConnection> {
         let Ready { owned, delivery, mut prepared, waiting, since: _, span: _ } = ready;
         drop(waiting);
         prepared.memory.no_longer_ahead();
@@ -145,7 +171,7 @@ impl SmtpWorkers {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return connection;
         }
-        let turn = self.stop.run_until_cancelled(self.rate.turn()).await;
+        let turn = self.turn(index).await;
         let again = match turn {
             Some(()) if is_outdated(&prepared, &self.clock) => {
                 self.compose_again(&owned, &delivery, &mut prepared).await

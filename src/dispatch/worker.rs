@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,14 +65,9 @@ impl Worker {
     /// If the database refuses what a worker starts with; while it is away it is waited for.
     pub async fn run(self, stop: CancellationToken) -> Result<WorkerEnd, StoreError> {
         let store = self.context.store.clone();
-        let (live, live_workers) = watch::channel(1);
         let recorder = Recorder::start(Arc::clone(&self.context), self.wakes.clone());
-        let heartbeat = HeartbeatLoop {
-            context: Arc::clone(&self.context),
-            recorder: recorder.clone(),
-            live,
-            wakes: self.wakes.clone(),
-        };
+        let heartbeat =
+            HeartbeatLoop { context: Arc::clone(&self.context), recorder: recorder.clone(), wakes: self.wakes.clone() };
         let starting = store.insist(|| self.register(&heartbeat));
         match stop.run_until_cancelled(starting).await {
             Some(started) => started?,
@@ -90,7 +84,7 @@ impl Worker {
             async move { keep_running("heartbeat", || heartbeat.run(stop.clone(), called_dead.clone())).await }
         });
         let cut = CancellationToken::new();
-        let tasks = self.start(&recorder, &live_workers, &lanes_stop, &cut);
+        let tasks = self.start(&recorder, &lanes_stop, &cut);
         let watching = lanes_stop.clone();
         tasks.spawn(async move { keep_running("sender guard", || guard.watch(watching.clone())).await });
         drop(recorder);
@@ -136,27 +130,16 @@ impl Worker {
         store.align_clock().await?;
         let relays: Vec<_> = self.connectors.iter().map(|connector| connector.config().name.clone()).collect();
         store.register_worker(self.context.worker, &host_name(), &relays).await?;
-        heartbeat.take_over_at_start().await?;
-        // Before the first heartbeat: a worker that joins others must not begin with all connections.
-        let registered = store.workers().await?.len().max(1);
-        heartbeat.live.send_replace(u32::try_from(registered).unwrap_or(u32::MAX));
-        Ok(())
+        heartbeat.take_over_at_start().await
     }
 
-    fn start(
-        &self,
-        recorder: &Recorder,
-        live: &watch::Receiver<u32>,
-        stop: &CancellationToken,
-        cut: &CancellationToken,
-    ) -> TaskTracker {
+    fn start(&self, recorder: &Recorder, stop: &CancellationToken, cut: &CancellationToken) -> TaskTracker {
         let tasks = TaskTracker::new();
         for connector in &self.connectors {
             let lane = Lane {
                 context: Arc::clone(&self.context),
                 connector: Arc::clone(connector),
                 recorder: recorder.clone(),
-                live: live.clone(),
                 wakes: self.wakes.clone(),
                 stop: stop.clone(),
                 cut: cut.clone(),

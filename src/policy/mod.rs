@@ -4,6 +4,7 @@
 //! the relay's room only.
 
 pub(crate) mod breaker;
+pub mod connection_share;
 pub mod consequences;
 pub mod decision;
 pub mod history_comparison;

@@ -71,6 +71,7 @@ pub use lane::pause::{PauseChange, TenantPause};
 pub use lane::record::attempt_record::{
     BackToDue, Conclusion, NewAttempt, NextState, Record, Recorded, RemainderDelivery,
 };
+pub use lane::relay::connection_share::SharingLane;
 pub use lane::relay::refused_credentials::RefusedCredentials;
 pub use lane::relay::refusing_relay::RefusingRelay;
 pub use lane::relay::relay_state::RelayState;

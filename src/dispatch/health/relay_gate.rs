@@ -236,6 +236,8 @@ impl RelayGate {
         }
         let state = self.store.relay_state(&self.relay).await?;
         let refused = self.credentials.look().await?;
+        // Without a login it has no use for connections; workers with other credentials may have.
+        self.slots.ask(!self.credentials.are_refused());
         if !self.credentials.are_refused() {
             self.connector.allow_login();
         }
@@ -250,6 +252,13 @@ impl RelayGate {
                 self.change(breaker_row::probed_at_once(state, now)).await?;
             }
             return self.credentials.try_again(&self.connector, refused).await;
+        }
+        if !self.slots.has_share() {
+            if state.breaker == BreakerState::HalfOpen && self.is_mine(&state, now) {
+                // Those that have connections try the relay.
+                self.change(breaker_row::probed_at_once(state, now)).await?;
+            }
+            return Ok(());
         }
         if breaker_row::trial_is_abandoned(&state, now) {
             self.change(breaker_row::probed_at_once(state, now)).await?;

@@ -2,6 +2,7 @@
 
 pub(super) mod buffers;
 pub(super) mod claims_ahead;
+pub(super) mod connection_share;
 pub(super) mod express_turns;
 pub(super) mod idle;
 pub(super) mod rate;

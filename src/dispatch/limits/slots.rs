@@ -1,10 +1,11 @@
-//! How many slots of a lane may work: the relay's connections, divided by the workers that live, and fewer while the
-//! relay turns connections away.
+//! How many slots of a lane may work: this worker's share of the relay's connections, and fewer while the relay turns
+//! connections away.
 //!
 //! A connection that is refused may mean that the relay has enough of ours, or that it is away: in a restart the other
 //! connections look as if they stood until each is used. Only an answer on one of them, given after the refused one
 //! was begun, shows that the relay works. So a refusal waits for that evidence ([`Attempt::refused`]).
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -22,9 +23,12 @@ const EVIDENCE_TIME_MAX: Duration = Duration::from_secs(10);
 /// The slots of one lane in one worker.
 #[derive(Debug)]
 pub struct Slots {
-    /// Connections over all workers.
-    connections: u32,
-    live: watch::Receiver<u32>,
+    /// This worker's share of the relay's connections.
+    share: watch::Sender<u32>,
+    /// The lane asks for a share.
+    asks: AtomicBool,
+    /// Slots that have, or may open, a connection.
+    at_work: AtomicU32,
     clock: Clock,
     limit: watch::Sender<usize>,
     evidence: watch::Sender<RefusalEvidence>,
@@ -82,13 +86,18 @@ pub struct OpenConnection {
     evidence: watch::Sender<RefusalEvidence>,
 }
 
+/// A slot that does not rest; it counts until this is dropped.
+#[derive(Debug)]
+pub struct SlotAtWork<'a>(&'a Slots);
+
 impl Slots {
-    /// So many over all workers, of which `live` are alive.
+    /// With this share of the relay's connections.
     #[must_use]
-    pub fn new(connections: u32, live: watch::Receiver<u32>, clock: Clock) -> Self {
+    pub fn new(share: u32, clock: Clock) -> Self {
         let slots = Self {
-            connections: connections.max(1),
-            live,
+            share: watch::Sender::new(share),
+            asks: AtomicBool::new(true),
+            at_work: AtomicU32::new(0),
             clock,
             limit: watch::Sender::new(0),
             evidence: watch::Sender::default(),
@@ -103,6 +112,50 @@ impl Slots {
     #[must_use]
     pub fn limit(&self) -> watch::Receiver<usize> {
         self.limit.subscribe()
+    }
+
+    /// This worker's share of the relay's connections: what the relay seems to allow may be less.
+    #[must_use]
+    pub fn share(&self) -> watch::Receiver<u32> {
+        self.share.subscribe()
+    }
+
+    /// Whether this worker may use any connection.
+    #[must_use]
+    pub fn has_share(&self) -> bool {
+        *self.share.borrow() > 0
+    }
+
+    /// Sets the share; slots above it rest as soon as their message has ended.
+    pub fn set_share(&self, share: u32) {
+        if self.share.send_if_modified(|current| std::mem::replace(current, share) != share) {
+            self.adjust();
+        }
+    }
+
+    /// Whether the lane asks for a share.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.asks.load(Ordering::Relaxed)
+    }
+
+    /// A lane that cannot use connections leaves them to other workers.
+    pub fn ask(&self, asks: bool) {
+        self.asks.store(asks, Ordering::Relaxed);
+    }
+
+    /// A slot begins to work. It looks at the limit afterwards: then whoever has lowered the limit counts this slot, or
+    /// this slot sees it.
+    #[must_use]
+    pub fn work(&self) -> SlotAtWork<'_> {
+        self.at_work.fetch_add(1, Ordering::SeqCst);
+        SlotAtWork(self)
+    }
+
+    /// How many slots have, or may open, a connection.
+    #[must_use]
+    pub fn at_work(&self) -> u32 {
+        self.at_work.load(Ordering::SeqCst)
     }
 
     /// A connection is being made.
@@ -136,31 +189,27 @@ impl Slots {
 
     /// Sets the limit by what is known now; called now and then.
     pub fn adjust(&self) {
-        let share = self.share();
+        // Locked first: of two at once the later one has seen the newest share.
         let mut shrunk = self.shrunk();
+        let share = *self.share.borrow();
         while let Some(Shrunk { limit, since, step }) = *shrunk
             && self.clock.now().since(since) >= step
         {
             let doubled = limit.saturating_mul(2);
             *shrunk = (doubled < share).then(|| Shrunk { limit: doubled, since: since.plus(step), step });
         }
-        let limit = shrunk.map_or(share, |shrunk| shrunk.limit.clamp(1, share));
-        drop(shrunk);
+        let limit = shrunk.map_or(share, |shrunk| shrunk.limit.max(1).min(share));
         let limit = usize::try_from(limit).expect("32 bits fit a usize");
         self.limit.send_if_modified(|current| std::mem::replace(current, limit) != limit);
     }
 
     /// The relay has enough of our connections: the slots shrink to those that stand.
     fn shrink(&self, standing: u32) {
-        let (limit, share) = (standing.max(1), self.share());
+        let (limit, share) = (standing.max(1), *self.share.borrow());
         // The number of doublings until all are back.
         let doublings = share.div_ceil(limit).next_power_of_two().trailing_zeros().max(1);
         *self.shrunk() = Some(Shrunk { limit, since: self.clock.now(), step: REGROW_WITHIN / doublings });
         self.adjust();
-    }
-
-    fn share(&self) -> u32 {
-        (self.connections / (*self.live.borrow()).max(1)).max(1)
     }
 
     fn note(&self, change: impl FnOnce(&mut RefusalEvidence)) {
@@ -203,6 +252,12 @@ impl Attempt<'_> {
     }
 }
 
+impl Drop for SlotAtWork<'_> {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         self.slots.note(|evidence| evidence.connecting -= 1);
@@ -239,10 +294,9 @@ mod tests {
 
     use super::*;
 
-    fn slots(connections: u32) -> (Slots, Clock, watch::Sender<u32>) {
+    fn slots(share: u32) -> (Slots, Clock) {
         let clock = Clock::manual(Timestamp(0));
-        let live = watch::Sender::new(1);
-        (Slots::new(connections, live.subscribe(), clock.clone()), clock, live)
+        (Slots::new(share, clock.clone()), clock)
     }
 
     fn limit(slots: &Slots) -> usize {
@@ -255,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_panic_takes_only_its_own_connection_out_of_the_count() {
-        let (slots, _clock, _live) = slots(8);
+        let (slots, _clock) = slots(8);
         let stands = connected(&slots, 2);
         let panics = |with_connection: bool| {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -272,20 +326,23 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_shared_by_the_living() {
-        let (slots, _clock, live) = slots(8);
+    fn no_more_slots_work_than_the_share() {
+        let (slots, _clock) = slots(8);
+        slots.shrink(3);
+        for (share, expected) in [(2, 2), (0, 0), (8, 3)] {
+            slots.set_share(share);
+            assert_eq!(limit(&slots), expected);
+        }
+        slots.restore();
         assert_eq!(limit(&slots), 8);
-        live.send_replace(3);
-        slots.adjust();
-        assert_eq!(limit(&slots), 2);
-        live.send_replace(1);
-        slots.adjust();
-        assert_eq!(limit(&slots), 8);
+        slots.set_share(0);
+        slots.shrink(3);
+        assert_eq!(limit(&slots), 0);
     }
 
     #[tokio::test]
     async fn a_refusal_shrinks_the_slots_only_if_another_connection_has_answered_since() {
-        let (slots, _clock, _live) = slots(8);
+        let (slots, _clock) = slots(8);
         assert_eq!(slots.attempt().refused().await, ConnectionRefusal::Away, "none stands, none is being made");
         let _open = connected(&slots, 3);
         slots.answered(false);
@@ -305,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_restart_is_no_limit() {
-        let (slots, clock, _live) = slots(8);
+        let (slots, clock) = slots(8);
         let open = connected(&slots, 3);
         let refused = slots.attempt().refused();
         slots.broke();
@@ -328,7 +385,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_refused_waits_for_those_that_are_being_made() {
-        let (slots, _clock, _live) = slots(8);
+        let (slots, _clock) = slots(8);
         let (first, second) = (slots.attempt(), slots.attempt());
         let mut refused = Box::pin(second.refused());
         assert!((&mut refused).now_or_never().is_none());
@@ -341,7 +398,7 @@ mod tests {
         for (connections, standing, seconds, expected) in
             [(32, 1, 12, vec![2, 4, 8, 16, 32]), (8, 3, 30, vec![6, 8]), (8, 7, 60, vec![8]), (8, 8, 60, vec![8])]
         {
-            let (slots, clock, _live) = slots(connections);
+            let (slots, clock) = slots(connections);
             slots.shrink(standing);
             assert_eq!(limit(&slots), usize::try_from(standing).expect("few"));
             for expected in expected {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use metrics::gauge;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::in_flight::Unknown;
-use super::observer::{HEARTBEAT, Observer};
+use super::observer::{DEAD_AFTER, HEARTBEAT, Observer};
 use crate::dispatch::attempt_end::AttemptResult;
 use crate::dispatch::context::Context;
 use crate::dispatch::load::load;
@@ -26,8 +25,6 @@ pub struct HeartbeatLoop {
     pub context: Arc<Context>,
     /// Writes down what is given up.
     pub recorder: Recorder,
-    /// How many workers live: connections and rates are divided by it.
-    pub live: watch::Sender<u32>,
     /// What was taken over may be due.
     pub wakes: Wakes,
 }
@@ -36,7 +33,7 @@ impl HeartbeatLoop {
     /// Beats until told to stop. Cancels `called_dead` if the others have given this worker up.
     pub async fn run(&self, stop: CancellationToken, called_dead: CancellationToken) {
         let pulse = self.context.liveness.pulse("heartbeat");
-        let mut observer = Observer::default();
+        let mut observer = Observer::new(DEAD_AFTER);
         let mut unknown = Unknown::default();
         let mut last_beat = self.context.clock.monotonic();
         loop {
@@ -81,8 +78,6 @@ impl HeartbeatLoop {
         let beats: Vec<(WorkerId, i64)> =
             beats.iter().map(|WorkerHeartbeat { worker, beats }| (*worker, *beats)).collect();
         let dead = observer.observe(&beats, self.context.clock.monotonic());
-        let living = beats.len().saturating_sub(dead.len()).max(1);
-        self.live.send_replace(u32::try_from(living).unwrap_or(u32::MAX));
         for worker in dead {
             self.take_over(worker).await?;
         }

@@ -42,6 +42,7 @@ migrations!(
     "0013_note_kind",
     "0014_holds_of_ended",
     "0015_acted_keys",
+    "0016_connection_shares",
 );
 
 /// From each migration's `NUMBER_words`, the SQL that makes it and the SQL that takes it back.

@@ -5,3 +5,4 @@ mod a_tenant_has_much_to_send;
 pub(crate) mod an_event_waits_behind_thousands_in_the_queue;
 mod an_invoice_goes_out;
 mod policy_changes_while_a_delivery_waits;
+mod workers_share_a_relays_connections;

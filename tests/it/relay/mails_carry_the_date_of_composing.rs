@@ -181,7 +181,7 @@ async fn what_waited_for_a_connection_is_composed_again(database: TestDatabase) 
 }
 
 async fn what_waited_for_its_turn_by_rate_is_composed_again(database: TestDatabase) {
-    // Its turn is the machine's time: four seconds after the first one's.
+    // Its turn is four seconds after the first one's.
     behind_another(database, |relay| relay.with(|config| config.rate = Some(0.25))).await;
 }
 

@@ -81,8 +81,8 @@ async fn the_other_relays_mail_goes_out(database: TestDatabase) {
 }
 
 async fn large_mails_that_hang_do_not_take_the_others_memory(database: TestDatabase) {
-    let mut relays = Relays::start(database, 10 << 20).await;
-    // Each needs some 2.5 MB: five in flight are more than there is.
+    let mut relays = Relays::start(database, 12 << 20).await;
+    // Each needs some 2.5 MB: three in flight are more than there is.
     relays.take_hanging(50, 1 << 20).await;
     relays.dispatcher.start();
     relays.hanging.wait_for("mails that hang", |state| state.count(Step::Data) >= 2).await;

@@ -4,6 +4,7 @@ mod a_million_are_searched;
 mod audit_log;
 mod catalogue;
 mod claim;
+mod connection_shares;
 mod dead_letters;
 mod deliveries;
 mod delivery_lists;

@@ -1,0 +1,3 @@
+ALTER TABLE worker_relay DROP COLUMN connections;
+ALTER TABLE worker_relay DROP COLUMN asks;
+ALTER TABLE worker_relay DROP COLUMN looks;
