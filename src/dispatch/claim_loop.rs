@@ -1,74 +1,33 @@
 //! Claims due deliveries for a lane, fairest first and no more than it can soon send, and has their mails prepared.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, Span, error, warn};
+use tracing::warn;
 
-use super::attempt_end::AttemptResult;
+use super::claim_stage::ClaimStage;
 use super::context::Context;
 use super::health::relay_gate::{Passage, RelayGate};
 use super::limits::claims_ahead::ClaimsAhead;
 use super::limits::express_turns::ExpressTurns;
-use super::liveness::in_flight::InFlightGuard;
+use super::limits::parked::Parked;
 use super::liveness::isolation::{Isolated, LaneIsolation, SuspectLook};
 use super::load::load;
-use super::prepare::{Prepared, prepare};
+use super::looks::Looks;
+use super::owned::Owned;
+use super::ready::Ready;
 use super::recorder::Recorder;
-use crate::event;
 use crate::failpoint::{self, Failpoint};
-use crate::model::reason::ReasonCode;
 use crate::relay::RelayConfig;
-use crate::store::{Claimed, DeliveryContext, StoreError};
-use crate::telemetry::span;
+use crate::store::{Claimed, StoreError};
 
 /// How long an idle lane waits for a wake-up before it looks by itself: other processes do not wake this one.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
-
-/// How many looks start at the low mark before one starts at the beginning: a rank that was given out long before it
-/// was committed lies below the mark.
-const LOOKS_FROM_MARK: u32 = 16;
-
-/// How far the low mark stays behind: a rank is given out some time before it is committed, and what was claimed
-/// meanwhile must not hide it.
-const MARK_LAG: Duration = Duration::from_secs(1);
-
-/// A row that this worker owns, and its place among those that the lane has in flight.
-#[derive(Debug)]
-pub struct Owned {
-    /// The row.
-    pub claimed: Claimed,
-    /// Until the row has been recorded or given back, and what follows from that is written.
-    _in_flight: InFlightGuard,
-    /// Of a delivery that a worker died with: the lane claims no other meanwhile.
-    _alone: Option<Isolated>,
-    /// Free when the row has been recorded or given back.
-    _place: OwnedSemaphorePermit,
-}
-
-/// A delivery whose mail only waits for a connection.
-#[derive(Debug)]
-pub struct Ready {
-    /// The row.
-    pub owned: Owned,
-    /// What it was made of.
-    pub delivery: DeliveryContext,
-    /// The mail, and why it is as it is.
-    pub prepared: Prepared,
-    /// Its place among the mails that wait; free when a slot takes it.
-    pub waiting: OwnedSemaphorePermit,
-    /// Since when it waits for a slot.
-    pub since: Instant,
-    /// The attempt's.
-    pub span: Span,
-}
 
 /// Claims for one lane until it is told to stop.
 pub struct ClaimLoop {
@@ -94,6 +53,8 @@ pub struct ClaimLoop {
     pub ahead: Arc<ClaimsAhead>,
     /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
     pub waiting: Arc<Semaphore>,
+    /// What waits for memory without a place: no more is claimed of its tenants.
+    pub parked: Arc<Parked>,
     /// Something may have become due.
     pub wake: Arc<Notify>,
     /// The worker drains.
@@ -105,24 +66,24 @@ impl ClaimLoop {
     pub async fn run(&self) {
         let pulse = self.context.liveness.pulse(format!("lane {}", self.relay.name));
         let preparing = TaskTracker::new();
-        let mut looks = 0_u32;
-        let mut low_mark = LowMark::new();
+        let mut looks = Looks::new();
         let mut isolation = SuspectLook::default();
         let mut express = ExpressTurns::default();
         while let Some(places) = self.stop.run_until_cancelled(pulse.during(self.room())).await {
-            let floor = if looks.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { low_mark.floor() };
-            looks = looks.wrapping_add(1);
-            match self.claim(&places, floor, &mut isolation, &mut express).await {
+            looks.begin(self.parked.tenants());
+            let begun = Instant::now();
+            match self.claim(&places, &mut looks, &mut isolation, &mut express).await {
                 Ok((claimed, _)) if claimed.is_empty() => {
                     self.ahead.claimed(false);
                     drop(places);
-                    looks = 0;
-                    pulse.during(self.idle(isolation.found)).await;
+                    looks.found(&claimed);
+                    let rest = if looks.left_out().is_empty() { IDLE_LOOK } else { rest_after(begun.elapsed()) };
+                    pulse.during(self.idle(rest, isolation.found)).await;
                 }
                 Ok((claimed, alone)) => {
                     failpoint::reach(Failpoint::AfterClaim);
                     self.ahead.claimed(claimed.len() >= places.num_permits());
-                    low_mark.note(claimed.iter().map(|row| row.rank).max().unwrap_or(0));
+                    looks.found(&claimed);
                     self.start(&preparing, claimed, alone, places);
                 }
                 Err(error) => {
@@ -228,18 +189,18 @@ impl ClaimLoop {
     async fn claim(
         &self,
         places: &OwnedSemaphorePermit,
-        floor: i64,
+        looks: &mut Looks,
         isolation: &mut SuspectLook,
         express: &mut ExpressTurns,
     ) -> Result<(Vec<Claimed>, Option<Isolated>), StoreError> {
         let limit = u32::try_from(places.num_permits()).unwrap_or(u32::MAX);
         let Some((suspect, alone)) = self.claim_suspect(isolation).await? else {
-            return Ok((self.claim_due(limit, floor, express).await?, None));
+            return Ok((self.claim_due(limit, looks, express).await?, None));
         };
         let mut claimed = vec![suspect];
         if limit > 1 {
             // The suspect is claimed all the same.
-            match self.claim_due(limit - 1, floor, express).await {
+            match self.claim_due(limit - 1, looks, express).await {
                 Ok(more) => claimed.extend(more),
                 Err(error) => warn!(relay = %self.relay.name, "failed to claim deliveries: {error}"),
             }
@@ -258,18 +219,23 @@ impl ClaimLoop {
         Ok(suspect.map(|suspect| (suspect, alone)))
     }
 
-    async fn claim_due(&self, limit: u32, floor: i64, express: &mut ExpressTurns) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim_due(
+        &self,
+        limit: u32,
+        looks: &mut Looks,
+        express: &mut ExpressTurns,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let (store, relay, worker) = (&self.context.store, &self.relay.name, self.context.worker);
         let express_limit = express.limit(limit);
-        let claimed =
-            self.context.store.claim_due(&self.relay.name, self.context.worker, limit, express_limit, floor).await?;
+        let claimed = store.claim_due(relay, worker, limit, express_limit, looks.floor(), looks.left_out()).await?;
         express.note(limit, claimed.iter().filter(|claimed| claimed.express).count());
         Ok(claimed)
     }
 
-    async fn idle(&self, isolation: bool) {
+    async fn idle(&self, rest: Duration, isolation: bool) {
         tokio::select! {
             () = self.wake.notified() => {}
-            () = self.context.clock.sleep(IDLE_LOOK) => {}
+            () = self.context.clock.sleep(rest) => {}
             () = self.isolation.free(), if isolation => {}
             () = self.stop.cancelled() => {}
         }
@@ -288,12 +254,8 @@ impl ClaimLoop {
             .map(|claimed| {
                 let place = places.split(1).expect("no more was claimed than there are places");
                 let alone = if claimed.takeovers > 0 { alone.take() } else { None };
-                Owned {
-                    _in_flight: self.context.in_flight.guard(claimed.fence(self.context.worker)),
-                    claimed,
-                    _alone: alone,
-                    _place: place,
-                }
+                let in_flight = self.context.in_flight.guard(claimed.fence(self.context.worker));
+                Owned::new(claimed, place, in_flight, alone)
             })
             .collect();
         let stage = Arc::new(ClaimStage {
@@ -301,7 +263,10 @@ impl ClaimLoop {
             relay: Arc::clone(&self.relay),
             recorder: self.recorder.clone(),
             ready: self.ready.clone(),
+            places: Arc::clone(&self.places),
             waiting: Arc::clone(&self.waiting),
+            parked: Arc::clone(&self.parked),
+            stop: self.stop.clone(),
         });
         let siblings = preparing.clone();
         preparing.spawn(async move {
@@ -329,74 +294,7 @@ impl ClaimLoop {
     }
 }
 
-/// Where a look begins: the highest rank that was claimed at least [`MARK_LAG`] ago.
-struct LowMark {
-    floor: i64,
-    next_floor: i64,
-    highest: i64,
-    since: Instant,
-}
-
-impl LowMark {
-    fn new() -> Self {
-        Self { floor: 0, next_floor: 0, highest: 0, since: Instant::now() }
-    }
-
-    fn note(&mut self, rank: i64) {
-        self.highest = self.highest.max(rank);
-    }
-
-    fn floor(&mut self) -> i64 {
-        if self.since.elapsed() >= MARK_LAG {
-            (self.floor, self.next_floor) = (self.next_floor, self.highest);
-            self.since = Instant::now();
-        }
-        self.floor
-    }
-}
-
-/// What preparing one mail needs.
-struct ClaimStage {
-    context: Arc<Context>,
-    relay: Arc<RelayConfig>,
-    recorder: Recorder,
-    ready: mpsc::Sender<Ready>,
-    waiting: Arc<Semaphore>,
-}
-
-impl ClaimStage {
-    async fn prepare(&self, owned: Owned, delivery: DeliveryContext) {
-        let claimed = &owned.claimed;
-        let span = span::attempt(
-            claimed.delivery,
-            (delivery.invoice.tenant.as_str(), &delivery.invoice.number),
-            &self.relay.name,
-            claimed.attempts + 1,
-            || event::traceparent(&delivery.event_body),
-        );
-        self.prepare_in(&span, owned, delivery).instrument(span.clone()).await;
-    }
-
-    async fn prepare_in(&self, span: &Span, owned: Owned, delivery: DeliveryContext) {
-        let waiting = Arc::clone(&self.waiting).acquire_owned().await.expect("the places are never closed");
-        // A panic is this delivery's dead letter, not the worker's end.
-        let work = AssertUnwindSafe(prepare(&self.context, &self.relay, &owned.claimed, &delivery)).catch_unwind();
-        let ended = match work.await {
-            Ok(Ok(prepared)) => {
-                // The receiver is closed: the worker drains.
-                let since = Instant::now();
-                let ready = Ready { owned, delivery, prepared, waiting, since, span: span.clone() };
-                if let Err(unsent) = self.ready.send(ready).await {
-                    self.recorder.release(&unsent.0.owned.claimed).await;
-                }
-                return;
-            }
-            Ok(Err(ended)) => ended,
-            Err(_) => {
-                error!(delivery.id = %owned.claimed.delivery, "failed to prepare a delivery: the dispatcher panicked");
-                AttemptResult::before(ReasonCode::Internal, "the dispatcher failed while composing; its log tells more")
-            }
-        };
-        self.recorder.record(self.relay.on_uncertain, &owned.claimed, &delivery, None, &ended).await;
-    }
+/// How long a lane rests after a look that found nothing, and had to pass over what is left out, however much that is.
+fn rest_after(look: Duration) -> Duration {
+    (look * 10).clamp(IDLE_LOOK, IDLE_LOOK * 10)
 }

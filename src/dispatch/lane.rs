@@ -17,6 +17,7 @@ use super::health::credentials::Credentials;
 use super::health::relay_gate::RelayGate;
 use super::limits::claims_ahead::ClaimsAhead;
 use super::limits::connection_share::ConnectionShare;
+use super::limits::parked::Parked;
 use super::limits::rate::Rate;
 use super::permit::PermitBatcher;
 use super::recorder::Recorder;
@@ -84,8 +85,10 @@ impl Lane {
             stop: self.stop.clone(),
             cut: self.cut,
         });
+        let wake = self.wakes.of(relay.name.as_str());
         let claims = ClaimLoop {
-            wake: self.wakes.of(relay.name.as_str()),
+            parked: Arc::new(Parked::new(Arc::clone(&wake))),
+            wake,
             context: self.context,
             relay,
             gate: Arc::clone(&gate),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::attempt_end::AttemptResult;
-use super::context::{Context, MailMemory};
+use super::context::Context;
+use super::limits::memory::MailMemory;
 use super::portal_token::PortalToken;
 use crate::clock::Timestamp;
 use crate::compose::{self, ComposeError, Mail, Snapshot};
@@ -56,16 +57,27 @@ pub struct Prepared {
     pub memory: MailMemory,
 }
 
-/// Decides, reads the documents, composes.
+/// What is to be made of a delivery, before memory is taken for it.
+#[derive(Debug)]
+pub struct Draft {
+    /// What the event says.
+    pub data: InvoiceData,
+    /// Documents or a link.
+    pub decided: Decided,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+}
+
+/// Decides what is to be made of a delivery.
 ///
 /// # Errors
 /// [`AttemptResult`] with the class that says why there is no mail.
-pub async fn prepare(
+pub fn draft(
     context: &Context,
     relay: &RelayConfig,
     claimed: &Claimed,
     delivery: &DeliveryContext,
-) -> Result<Prepared, AttemptResult> {
+) -> Result<Draft, AttemptResult> {
     let started_at = context.clock.now();
     let data = event_data(delivery)?;
     let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
@@ -79,7 +91,22 @@ pub async fn prepare(
         let ticket = context.documents.ticket(delivery.invoice.tenant.as_str(), &context.clock, relay.connections);
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
-    let mut memory = context.memory_for(&relay.name, &data, decided.plan).await;
+    Ok(Draft { data, decided, started_at })
+}
+
+/// Reads the documents, composes.
+///
+/// # Errors
+/// [`AttemptResult`] with the class that says why there is no mail.
+pub async fn prepare(
+    context: &Context,
+    relay: &RelayConfig,
+    claimed: &Claimed,
+    delivery: &DeliveryContext,
+    draft: Draft,
+    mut memory: MailMemory,
+) -> Result<Prepared, AttemptResult> {
+    let Draft { data, decided, started_at } = draft;
     let Composed { mail, repeats, has_spare_utf8, link } =
         composed(context, relay, claimed, delivery, data, decided, &mut memory).await?;
     // Otherwise the recipient could get two different messages with one Message-ID.

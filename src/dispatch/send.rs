@@ -13,7 +13,6 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, debug, error};
 
 use super::attempt_end::AttemptResult;
-use super::claim_loop::{Owned, Ready};
 use super::context::Context;
 use super::health::relay_gate::{Passing, RelayGate};
 use super::limits::buffers::Buffers;
@@ -21,8 +20,10 @@ use super::limits::claims_ahead::ClaimsAhead;
 use super::limits::idle::Idle;
 use super::limits::rate::Rate;
 use super::limits::slots::{ConnectionRefusal, Slots};
+use super::owned::Owned;
 use super::permit::{PermitBatcher, PermitRequest, is_outdated};
 use super::prepare::{Prepared, compose_again};
+use super::ready::Ready;
 use super::recorder::Recorder;
 use super::relay_connection::{NoConnection, RelayConnection, quit};
 use super::submit_result::{SubmitResult, cut_off, panicked, signal, submit_result};

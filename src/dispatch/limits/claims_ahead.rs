@@ -103,4 +103,29 @@ mod tests {
         ahead.connection_waited(ms(50), ms(200));
         assert_eq!(ahead.count(), 2, "nothing is due any more");
     }
+
+    #[test]
+    fn the_minutes_between_two_batches_do_not_count() {
+        let ahead = ClaimsAhead::new(12);
+        for batch in 1..=3 {
+            // The first claims find as many as were asked for. Each connection has waited since the batch before.
+            ahead.claimed(true);
+            ahead.claimed(true);
+            for _ in 0..4 {
+                ahead.connection_waited(ms(300_000), ms(10_000));
+            }
+            assert_eq!(ahead.count(), 1, "batch {batch}");
+            // The last claim finds fewer, and all later ones none.
+            ahead.claimed(false);
+        }
+        let due_for = |milliseconds| {
+            ahead.state.lock().due_since = Instant::now().checked_sub(ms(milliseconds));
+        };
+        due_for(10);
+        ahead.connection_waited(ms(300_000), ms(10_000));
+        assert_eq!(ahead.count(), 1, "to claim and compose takes a moment");
+        due_for(1_000);
+        ahead.connection_waited(ms(300_000), ms(10_000));
+        assert_eq!(ahead.count(), 2, "it has waited for long although more was due");
+    }
 }

@@ -121,6 +121,9 @@ impl Store {
     /// before then cost nothing, even while a long snapshot keeps them. It is only a hint when fewer than `limit` are
     /// found above it; but as deliveries that come back keep their old rank, ask from 0 at least once a second. What
     /// workers died with is left to [`Store::claim_suspect`].
+    ///
+    /// Deliveries of the tenants in `left_out` are passed over, save express ones: each of theirs that stands above
+    /// `floor_rank` costs some microseconds.
     pub async fn claim_due(
         &self,
         relay: &RelayName,
@@ -128,13 +131,15 @@ impl Store {
         limit: u32,
         express_limit: u32,
         floor_rank: i64,
+        left_out: &[TenantId],
     ) -> Result<Vec<Claimed>, StoreError> {
         let mut connection = self.write().await?;
-        let mut claimed = self.claim_above(&mut connection, relay, worker, (limit, express_limit), floor_rank).await?;
+        let limits = (limit, express_limit);
+        let mut claimed = self.claim_above(&mut connection, relay, worker, limits, floor_rank, left_out).await?;
         let found = u32::try_from(claimed.len()).unwrap_or(limit);
-        if floor_rank > 0 && found < limit {
+        if floor_rank > 0 && found < limit && left_out.is_empty() {
             let rest = (limit - found, express_limit.saturating_sub(found));
-            match self.claim_above(&mut connection, relay, worker, rest, 0).await {
+            match self.claim_above(&mut connection, relay, worker, rest, 0, left_out).await {
                 Ok(more) => claimed.extend(more),
                 // What was claimed is claimed all the same.
                 Err(error) if claimed.is_empty() => return Err(error),
@@ -158,9 +163,10 @@ impl Store {
         worker: WorkerId,
         (limit, express_limit): (u32, u32),
         floor_rank: i64,
+        left_out: &[TenantId],
     ) -> Result<Vec<Claimed>, StoreError> {
         // UNION ALL keeps its order, and LIMIT stops asking (and locking) once it has enough.
-        sql("WITH picked AS MATERIALIZED (
+        sql("WITH {rows}, picked AS MATERIALIZED (
                 SELECT delivery_id FROM (
                     -- What a person waits for, up to its share.
                     SELECT * FROM (
@@ -176,6 +182,7 @@ impl Store {
                         WHERE relay = $1 AND express = FALSE AND state = 'due' AND fair_rank IS NOT NULL
                           AND takeovers = 0
                           AND fair_rank >= $5 AND (expires_at IS NULL OR expires_at > $6)
+                          AND tenant_id NOT IN (SELECT tenant_id FROM rows)
                         ORDER BY fair_rank LIMIT $3 {postgres: FOR UPDATE SKIP LOCKED}) AS by_rank
                     UNION ALL
                     -- Where that is less than fits, more of what a person waits for.
@@ -199,6 +206,7 @@ impl Store {
         .bind(express_limit)
         .bind(floor_rank)
         .bind(self.now())
+        .rows("tenant_id text", left_out.iter().map(|tenant| [tenant.into()]))
         .all(connection)
         .await?
         .iter()

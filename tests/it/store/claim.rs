@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use invoice_dispatcher::store::{NewLaneEntry, Store};
+use invoice_dispatcher::model::ids::{TenantId, WorkerId};
+use invoice_dispatcher::store::{Claimed, NewLaneEntry, Store};
 
 use crate::harness::database::{TestDatabase, new_id, on_both_databases};
 use crate::store::samples::{accepted, add_due, add_tenant, add_worker, batch, claim, relay, states, take_in};
@@ -19,6 +20,8 @@ on_both_databases!(
     nobodys_time_comes_after_all_of_somebody_elses,
     what_comes_back_below_the_floor_is_found,
     a_released_claim_keeps_its_place,
+    tenants_that_are_left_out_do_not_hide_the_others,
+    a_person_does_not_wait_because_the_tenant_is_left_out,
 );
 
 async fn eight_claimers_never_claim_the_same(database: TestDatabase) {
@@ -41,13 +44,13 @@ async fn eight_claimers_never_claim_the_same(database: TestDatabase) {
 }
 
 async fn claim_all(store: Store) -> Vec<invoice_dispatcher::model::ids::DeliveryId> {
-    let worker = invoice_dispatcher::model::ids::WorkerId(new_id());
+    let worker = WorkerId(new_id());
     store.register_worker(worker, "test", &[relay()]).await.expect("the worker is registered");
     let (mut all, mut floor) = (Vec::new(), 0);
     loop {
-        let claimed = store.claim_due(&relay(), worker, 25, 12, floor).await.expect("the claim is answered");
+        let claimed = store.claim_due(&relay(), worker, 25, 12, floor, &[]).await.expect("the claim is answered");
         // Rows that another claimer was just taking are skipped, so an empty answer is the end only when none is due.
-        if claimed.is_empty() && store.claim_due(&relay(), worker, 1, 1, 0).await.expect("answered").is_empty() {
+        if claimed.is_empty() && store.claim_due(&relay(), worker, 1, 1, 0, &[]).await.expect("answered").is_empty() {
             return all;
         }
         floor = claimed.iter().map(|claimed| claimed.rank).max().unwrap_or(0);
@@ -207,7 +210,7 @@ async fn what_comes_back_below_the_floor_is_found(database: TestDatabase) {
     let claimed = claim(&database, worker, 10).await;
     let fences: Vec<_> = claimed.iter().take(3).map(|claimed| claimed.fence(worker)).collect();
     database.store.release(&fences).await.expect("answered");
-    let found = database.store.claim_due(&relay(), worker, 10, 5, 10).await.expect("answered");
+    let found = database.store.claim_due(&relay(), worker, 10, 5, 10, &[]).await.expect("answered");
     assert_eq!(found.len(), 3);
 }
 
@@ -223,4 +226,46 @@ async fn a_released_claim_keeps_its_place(database: TestDatabase) {
     assert_eq!((again[0].claim, again[0].attempts), (2, 0), "another claim, no attempt consumed");
     assert_eq!(database.store.release(&[first[0].fence(worker)]).await.expect("answered"), 0, "an old claim is void");
     database.assert_ledger().await;
+}
+
+/// Claims up to `limit` without express ones, and none of the tenant `large`.
+async fn claim_of_others(database: &TestDatabase, worker: WorkerId, limit: u32, floor: i64) -> Vec<Claimed> {
+    let left_out = [TenantId::from("large")];
+    let claimed = database.store.claim_due(&relay(), worker, limit, 0, floor, &left_out).await.expect("answered");
+    assert!(claimed.iter().all(|claimed| claimed.express || claimed.tenant != left_out[0]), "{claimed:#?}");
+    claimed
+}
+
+async fn tenants_that_are_left_out_do_not_hide_the_others(database: TestDatabase) {
+    for tenant in ["large", "busy", "small"] {
+        add_tenant(&database, tenant).await;
+    }
+    add_due(&database, "large", 1500).await;
+    add_due(&database, "busy", 700).await;
+    let worker = add_worker(&database).await;
+    assert_eq!(claim(&database, worker, 10).await.len(), 10);
+    // The other tenant goes on as if it were alone.
+    let mut claimed = 5;
+    while claimed < 700 {
+        let found = claim_of_others(&database, worker, 50, 0).await;
+        assert!(!found.is_empty(), "only {claimed} of 700 were found");
+        claimed += found.len();
+    }
+    assert!(claim_of_others(&database, worker, 50, 0).await.is_empty());
+    // What comes now stands where the lane does.
+    add_due(&database, "small", 3).await;
+    assert_eq!(claim_of_others(&database, worker, 50, 0).await.len(), 3);
+    let left = claim(&database, worker, 20).await;
+    assert!(left.len() == 20 && left.iter().all(|claimed| claimed.tenant.as_str() == "large"), "{left:#?}");
+    database.assert_ledger().await;
+}
+
+async fn a_person_does_not_wait_because_the_tenant_is_left_out(database: TestDatabase) {
+    add_tenant(&database, "acme").await;
+    add_due(&database, "acme", 20).await;
+    add_express(&database, 3).await;
+    let worker = add_worker(&database).await;
+    let left_out = [TenantId::from("acme")];
+    let claimed = database.store.claim_due(&relay(), worker, 10, 5, 0, &left_out).await.expect("answered");
+    assert!(claimed.len() == 3 && claimed.iter().all(|claimed| claimed.express), "{claimed:#?}");
 }

@@ -158,7 +158,7 @@ async fn send_now_goes_ahead(database: TestDatabase) {
     let (first, _) = {
         store.enqueue_ready(10).await.expect("answered");
         let worker = add_worker(&support.database).await;
-        let claimed = store.claim_due(&RelayName::from("default"), worker, 1, 1, 0).await.expect("answered");
+        let claimed = store.claim_due(&RelayName::from("default"), worker, 1, 1, 0, &[]).await.expect("answered");
         (claimed[0].delivery, worker)
     };
     assert_eq!(first, hurried);
@@ -269,7 +269,7 @@ async fn deliveries_follow_their_tenants_relay(database: TestDatabase) {
     assert_eq!(store.follow_tenants_relays(10).await.expect("answered"), 1);
     assert_eq!(store.enqueue_ready(10).await.expect("answered"), 2, "they get places in the new lane");
     let second = RelayName::from("second");
-    let claimed = store.claim_due(&second, worker, 10, 5, 0).await.expect("answered");
+    let claimed = store.claim_due(&second, worker, 10, 5, 0, &[]).await.expect("answered");
     assert_eq!(claimed.len(), 2);
 }
 

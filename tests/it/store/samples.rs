@@ -145,7 +145,7 @@ pub(crate) async fn add_worker(database: &TestDatabase) -> WorkerId {
 /// Claims up to `limit`, and no more than half of it for people who wait.
 pub(crate) async fn claim(database: &TestDatabase, worker: WorkerId, limit: u32) -> Vec<Claimed> {
     let mut claimed =
-        database.store.claim_due(&relay(), worker, limit, limit / 2, 0).await.expect("the claim is answered");
+        database.store.claim_due(&relay(), worker, limit, limit / 2, 0, &[]).await.expect("the claim is answered");
     while claimed.len() < limit as usize
         && let Some(suspect) = database.store.claim_suspect(&relay(), worker).await.expect("the claim is answered")
     {
