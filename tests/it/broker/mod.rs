@@ -18,3 +18,4 @@ mod the_broker_goes_away_and_comes_back;
 mod the_broker_is_away_while_mails_are_due;
 mod the_broker_is_reached_by_tls;
 mod the_broker_is_short_of_memory;
+mod the_database_refuses_events;

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const OUTAGE: Duration = Duration::from_secs(25);
 
 /// The status code of a probe's answer, and the answer.
-pub(super) async fn probe(listener: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn probe(listener: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(listener).await.expect("the listener listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {listener}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("it takes the request");
@@ -35,7 +35,7 @@ pub(super) async fn probe(listener: SocketAddr, path: &str) -> (u16, String) {
     (code, answer)
 }
 
-pub(super) async fn until_probed(listener: SocketAddr, path: &str, code: u16) -> String {
+pub(crate) async fn until_probed(listener: SocketAddr, path: &str, code: u16) -> String {
     let probing = async {
         loop {
             let (seen, answer) = probe(listener, path).await;

@@ -180,6 +180,23 @@ impl TestDatabase {
         }
     }
 
+    /// Has PostgreSQL refuse what writes to this database, or take it again, as when a server becomes a replica and is
+    /// made the primary again. A session keeps what it began with, so all that stand are ended.
+    pub(crate) async fn set_read_only(&self, is_read_only: bool) {
+        let name = self.texts("SELECT CAST(current_database() AS TEXT)").await.remove(0);
+        let value = if is_read_only { "on" } else { "off" };
+        // By way of another database: in its own a session that may only read could not end that.
+        let mut admin = admin_options().connect().await.expect("TEST_DATABASE_URL answers");
+        // One after the other: who connects between them must find the change committed.
+        execute_on(&mut admin, format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}")).await;
+        let end = format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+             WHERE datname = '{name}' AND backend_type = 'client backend'"
+        );
+        execute_on(&mut admin, end).await;
+        admin.close().await.expect("the connection closes");
+    }
+
     /// Waits until a statement waits for another's lock. On SQLite that cannot be seen, and need not be: nothing is
     /// read before the one writer is free.
     pub(crate) async fn until_a_statement_waits(&self) {
