@@ -16,6 +16,7 @@ use super::health::relay_gate::{Passage, RelayGate};
 use super::limits::claims_ahead::ClaimsAhead;
 use super::limits::express_turns::ExpressTurns;
 use super::limits::parked::Parked;
+use super::limits::slots::Slots;
 use super::liveness::isolation::{Isolated, LaneIsolation, SuspectLook};
 use super::load::load;
 use super::looks::Looks;
@@ -48,7 +49,7 @@ pub struct ClaimLoop {
     /// How many there are.
     pub places_all: u32,
     /// How many slots may work.
-    pub slots: watch::Receiver<usize>,
+    pub slots: Arc<Slots>,
     /// How many more than that may be in flight.
     pub ahead: Arc<ClaimsAhead>,
     /// Places for mails that are made or wait for a slot: no more are in memory beside those on the wire.
@@ -70,15 +71,15 @@ impl ClaimLoop {
         let mut isolation = SuspectLook::default();
         let mut express = ExpressTurns::default();
         while let Some(places) = self.stop.run_until_cancelled(pulse.during(self.room())).await {
-            looks.begin(self.parked.tenants());
+            looks.begin(self.parked.left_out());
             let begun = Instant::now();
             match self.claim(&places, &mut looks, &mut isolation, &mut express).await {
                 Ok((claimed, _)) if claimed.is_empty() => {
                     self.ahead.claimed(false);
                     drop(places);
                     looks.found(&claimed);
-                    let rest = if looks.left_out().is_empty() { IDLE_LOOK } else { rest_after(begun.elapsed()) };
-                    pulse.during(self.idle(rest, isolation.found)).await;
+                    let look = if looks.left_out().is_empty() { Duration::ZERO } else { begun.elapsed() };
+                    pulse.during(self.idle(look, isolation.found)).await;
                 }
                 Ok((claimed, alone)) => {
                     failpoint::reach(Failpoint::AfterClaim);
@@ -104,7 +105,7 @@ impl ClaimLoop {
     /// Not for each place by itself: under load that would be a claim for every mail. Not for half of what is claimed ahead
     /// either: then the connections wait for what is claimed next (measured at 4 connections: a fifth fewer mails a second).
     async fn room(&self) -> OwnedSemaphorePermit {
-        let mut slots = self.slots.clone();
+        let mut slots = self.slots.limit();
         loop {
             // Before the look: a change right after it wakes the wait for the trial.
             let mut changes = self.gate.changes();
@@ -154,7 +155,7 @@ impl ClaimLoop {
 
     /// How many of the places in flight are not to be used now.
     fn places_closed(&self) -> u32 {
-        match u32::try_from(*self.slots.borrow()).unwrap_or(u32::MAX) {
+        match u32::try_from(*self.slots.limit().borrow()).unwrap_or(u32::MAX) {
             0 => self.places_all,
             slots => self.places_all.saturating_sub(slots.saturating_add(self.ahead.count())),
         }
@@ -170,7 +171,7 @@ impl ClaimLoop {
     /// to ten minutes.
     fn room_of_trial(&self, allowance: u32, in_hand: u32) -> u32 {
         let free = u32::try_from(self.places.available_permits()).unwrap_or(0);
-        let in_flight = self.places_all.saturating_sub(free).saturating_sub(in_hand);
+        let in_flight = self.places_all.saturating_sub(free).saturating_sub(in_hand) + self.parked.without_place();
         allowance.saturating_add(self.gate.passing_before_trial()).saturating_sub(in_flight)
     }
 
@@ -232,7 +233,11 @@ impl ClaimLoop {
         Ok(claimed)
     }
 
-    async fn idle(&self, rest: Duration, isolation: bool) {
+    /// Waits until something may have become due. After a look that took so long to pass over what is left out, however
+    /// much that is, no other one begins at once.
+    async fn idle(&self, look: Duration, isolation: bool) {
+        self.stop.run_until_cancelled(tokio::time::sleep(look)).await;
+        let rest = (look * 10).clamp(IDLE_LOOK, IDLE_LOOK * 10);
         tokio::select! {
             () = self.wake.notified() => {}
             () = self.context.clock.sleep(rest) => {}
@@ -263,9 +268,9 @@ impl ClaimLoop {
             relay: Arc::clone(&self.relay),
             recorder: self.recorder.clone(),
             ready: self.ready.clone(),
-            places: Arc::clone(&self.places),
             waiting: Arc::clone(&self.waiting),
             parked: Arc::clone(&self.parked),
+            slots: Arc::clone(&self.slots),
             stop: self.stop.clone(),
         });
         let siblings = preparing.clone();
@@ -292,9 +297,4 @@ impl ClaimLoop {
             }
         });
     }
-}
-
-/// How long a lane rests after a look that found nothing, and had to pass over what is left out, however much that is.
-fn rest_after(look: Duration) -> Duration {
-    (look * 10).clamp(IDLE_LOOK, IDLE_LOOK * 10)
 }

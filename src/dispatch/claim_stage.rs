@@ -15,7 +15,8 @@ use super::attempt_end::AttemptResult;
 use super::context::Context;
 use super::limits::memory::MailMemory;
 use super::limits::parked::Parked;
-use super::owned::Owned;
+use super::limits::slots::Slots;
+use super::owned::{Owned, Place};
 use super::prepare::{Draft, draft, prepare};
 use super::ready::Ready;
 use super::recorder::Recorder;
@@ -25,8 +26,15 @@ use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryContext};
 use crate::telemetry::span;
 
-/// So long a delivery waits for memory in its place: while the relay answers, large messages wait for milliseconds.
+/// How long a delivery waits for memory before it gives its place back: while the relay answers, large messages wait for
+/// milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// After so long it is given back: until it is claimed again, people can cancel it, and it may have expired.
+const PARKED_TIME_MAX: Duration = Duration::from_mins(1);
+
+/// For so long a worker that cannot reach documents leaves its share of the connections to workers that have none.
+const YIELD_TIME: Duration = Duration::from_secs(30);
 
 /// What making one mail needs.
 pub struct ClaimStage {
@@ -38,12 +46,12 @@ pub struct ClaimStage {
     pub recorder: Recorder,
     /// To the slots.
     pub ready: mpsc::Sender<Ready>,
-    /// The lane's places in flight.
-    pub places: Arc<Semaphore>,
     /// Places for mails that are made or wait for a slot.
     pub waiting: Arc<Semaphore>,
     /// What waits for memory without a place.
     pub parked: Arc<Parked>,
+    /// How many slots may work.
+    pub slots: Arc<Slots>,
     /// The worker drains.
     pub stop: CancellationToken,
 }
@@ -68,8 +76,7 @@ impl ClaimStage {
         let drafted = catch_unwind(AssertUnwindSafe(|| draft(&self.context, &self.relay, &owned.claimed, &delivery)));
         let prepared = match unless_panicked(&owned.claimed, drafted) {
             Ok(draft) => {
-                let memory = self.memory_for(&draft, &mut owned, &mut waiting);
-                let Some(memory) = self.stop.run_until_cancelled(memory).await else {
+                let Some(memory) = self.memory_in_time(&draft, &mut owned, &mut waiting).await else {
                     return self.recorder.release(&owned.claimed).await;
                 };
                 let work = prepare(&self.context, &self.relay, &owned.claimed, &delivery, draft, memory);
@@ -87,35 +94,64 @@ impl ClaimStage {
                 }
             }
             Err(ended) => {
+                if ended.class == ReasonCode::Dependency {
+                    // Another worker may reach the documents: where it has no share of the connections, it gets one.
+                    self.slots.yield_share(YIELD_TIME);
+                }
                 self.recorder.record(self.relay.on_uncertain, &owned.claimed, &delivery, None, &ended).await;
             }
         }
     }
 
+    /// Waits for memory; `None` if the delivery is to be given back: it has waited for too long, or too many do, or the
+    /// worker drains or has no share of the relay's connections.
+    async fn memory_in_time(
+        &self,
+        draft: &Draft,
+        owned: &mut Owned,
+        waiting: &mut Option<OwnedSemaphorePermit>,
+    ) -> Option<MailMemory> {
+        let mut slots = self.slots.limit();
+        let memory = async {
+            let mut memory = self.memory_for(draft, owned, waiting).await?;
+            self.context.may_be_made(&self.relay.name, &mut memory).await;
+            Some(memory)
+        };
+        tokio::select! {
+            biased;
+            memory = memory => memory,
+            () = self.stop.cancelled() => None,
+            // The sender lives as long as the slots, so waiting cannot fail.
+            _ = slots.wait_for(|slots| *slots == 0) => None,
+        }
+    }
+
     /// Waits for memory. A delivery that waits long gives both of its places back meanwhile, so that others go on which
-    /// need no memory: the row stays claimed.
+    /// need no memory: the row stays claimed. `None` if it has waited so for too long, or too many do.
     async fn memory_for(
         &self,
         draft: &Draft,
         owned: &mut Owned,
         waiting: &mut Option<OwnedSemaphorePermit>,
-    ) -> MailMemory {
+    ) -> Option<MailMemory> {
         let Owned { claimed, place, .. } = owned;
         let mut memory = pin!(self.context.memory_for(&self.relay.name, &draft.data, draft.decided.plan));
         // Behind one that has waited long, this one would, too.
         let patience = if self.parked.has(&claimed.tenant) { Duration::ZERO } else { PATIENCE };
         if let Ok(memory) = timeout(patience, memory.as_mut()).await {
-            return memory;
+            return Some(memory);
         }
         // Before the places are free: nothing more of this tenant is to be claimed for them.
-        let Some(_parked) = self.parked.park(&claimed.tenant) else { return memory.await };
-        (*place, *waiting) = (None, None);
-        let memory = memory.await;
-        // What is free, so that a trial of the relay counts it. It must not wait for them: who holds them may wait for the
-        // memory that it has now. Memory bounds how many go on without.
-        *place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let _parked = self.parked.park(&claimed.tenant)?;
+        (*place, *waiting) = (Place::Parked, None);
+        let memory = tokio::select! {
+            memory = memory => memory,
+            () = self.context.clock.sleep(PARKED_TIME_MAX) => return None,
+        };
+        // It must not wait for places: who holds them may wait for the memory that it has now.
+        *place = Place::Without { _count: self.parked.goes_on() };
         *waiting = Arc::clone(&self.waiting).try_acquire_owned().ok();
-        memory
+        Some(memory)
     }
 }
 

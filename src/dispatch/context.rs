@@ -77,6 +77,11 @@ impl Context {
         }
     }
 
+    /// Waits until another mail of this relay's lane can be made: few of those that are large may wait for a connection.
+    pub async fn may_be_made(&self, relay: &RelayName, memory: &mut MailMemory) {
+        self.memory.of(relay).ahead(memory).await;
+    }
+
     /// The templates of `version`.
     ///
     /// # Errors

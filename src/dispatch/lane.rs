@@ -58,8 +58,16 @@ impl Lane {
         let slots = Arc::clone(&sharing.slots);
         let keys = &self.context.credentials_keys;
         let credentials = Credentials::new(relay.name.clone(), &relay.url, keys, store.clone(), worker);
-        let gate =
-            Arc::new(RelayGate::new(Arc::clone(&self.connector), store, worker, credentials, Arc::clone(&slots)));
+        let wake = self.wakes.of(relay.name.as_str());
+        let parked = Arc::new(Parked::new(Arc::clone(&wake)));
+        let gate = Arc::new(RelayGate::new(
+            Arc::clone(&self.connector),
+            store,
+            worker,
+            credentials,
+            Arc::clone(&slots),
+            Arc::clone(&parked),
+        ));
         let drains = self.stop.clone();
         let isolation = self.context.isolation.of_lane();
         let (ready, queue) = mpsc::channel(slots_all);
@@ -67,7 +75,6 @@ impl Lane {
         let connections = relay.connections.max(1);
         let places_all = connections.saturating_mul(PLACES_PER_CONNECTION);
         let ahead = Arc::new(ClaimsAhead::new(places_all - connections));
-        let working = slots.limit();
         let workers = Arc::new(SmtpWorkers {
             worker: self.context.worker,
             context: Arc::clone(&self.context),
@@ -85,9 +92,8 @@ impl Lane {
             stop: self.stop.clone(),
             cut: self.cut,
         });
-        let wake = self.wakes.of(relay.name.as_str());
         let claims = ClaimLoop {
-            parked: Arc::new(Parked::new(Arc::clone(&wake))),
+            parked,
             wake,
             context: self.context,
             relay,
@@ -97,7 +103,7 @@ impl Lane {
             ready,
             places: Arc::new(Semaphore::new(usize::try_from(places_all).expect("32 bits fit a usize"))),
             places_all,
-            slots: working,
+            slots: sharing.slots.clone(),
             ahead,
             waiting: Arc::new(Semaphore::new((slots_all / 4).max(WAITING_MIN))),
             stop: self.stop.clone(),

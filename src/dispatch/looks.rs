@@ -20,6 +20,8 @@ const MARK_LAG: Duration = Duration::from_secs(1);
 pub struct Looks {
     /// Since one had to start at the beginning.
     count: u32,
+    /// When one started at the beginning last.
+    from_beginning: Instant,
     mark: LowMark,
     floor: i64,
     left_out: Vec<TenantId>,
@@ -29,17 +31,20 @@ impl Looks {
     /// The first one starts at the beginning.
     #[must_use]
     pub fn new() -> Self {
-        Self { count: 0, mark: LowMark::new(), floor: 0, left_out: Vec::new() }
+        Self { count: 0, from_beginning: Instant::now(), mark: LowMark::new(), floor: 0, left_out: Vec::new() }
     }
 
-    /// Begins a look that leaves the deliveries of these tenants out.
+    /// Begins a look that leaves the deliveries of these tenants out. Afterwards those stand below the mark, where others
+    /// were sent meanwhile: a look that finds enough above it does not see them, so they do not all go before the others.
     pub fn begin(&mut self, left_out: Vec<TenantId>) {
-        if self.left_out.iter().any(|tenant| !left_out.contains(tenant)) {
-            // What was left out lies below the mark.
-            *self = Self::new();
+        // With tenants left out, a look above the mark does not go on below it: what comes back there waits for this one.
+        let is_late = !left_out.is_empty() && self.from_beginning.elapsed() >= MARK_LAG;
+        let floor = self.mark.floor();
+        self.floor = if is_late || self.count.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { floor };
+        if self.floor == 0 {
+            self.from_beginning = Instant::now();
         }
         self.left_out = left_out;
-        self.floor = if self.count.is_multiple_of(LOOKS_FROM_MARK) { 0 } else { self.mark.floor() };
         self.count = self.count.wrapping_add(1);
     }
 
@@ -101,13 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_not_below_the_mark_afterwards() {
+    fn with_tenants_left_out_a_look_starts_at_the_beginning_each_second() {
         let mut looks = Looks::new();
-        assert_eq!(floor_of(&mut looks, &["a", "b"]), 0);
         looks.mark = LowMark { floor: 900, next_floor: 900, highest: 900, since: Instant::now() };
-        assert_eq!(floor_of(&mut looks, &["a", "b"]), 900);
-        assert_eq!(floor_of(&mut looks, &["b"]), 0, "those of a stand anywhere");
-        assert_eq!(floor_of(&mut looks, &["b"]), 0, "the mark has begun anew");
+        assert_eq!(floor_of(&mut looks, &["a"]), 0);
+        assert_eq!(floor_of(&mut looks, &["a"]), 900);
+        looks.from_beginning = Instant::now().checked_sub(MARK_LAG).expect("the machine runs for longer");
+        assert_eq!(floor_of(&mut looks, &[]), 900, "it goes on below the mark if it finds too few");
+        assert_eq!(floor_of(&mut looks, &["a"]), 0);
+        assert_eq!(floor_of(&mut looks, &["a"]), 900);
     }
 
     #[test]

@@ -2,17 +2,29 @@
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::limits::parked::WithoutPlace;
 use super::liveness::in_flight::InFlightGuard;
 use super::liveness::isolation::Isolated;
 use crate::store::Claimed;
 
-/// A row that this worker owns, and its place, if it has one, among those that the lane has in flight.
+/// What a delivery in flight holds of its lane.
+#[derive(Debug)]
+pub enum Place {
+    /// One of the lane's places.
+    Taken { _place: OwnedSemaphorePermit },
+    /// None, while it waits long for memory.
+    Parked,
+    /// None any more: it has waited long for memory, which bounds how many there are.
+    Without { _count: WithoutPlace },
+}
+
+/// A row that this worker owns.
 #[derive(Debug)]
 pub struct Owned {
     /// The row.
     pub claimed: Claimed,
-    /// Free when the row has been recorded or given back; none while it waits long for memory.
-    pub place: Option<OwnedSemaphorePermit>,
+    /// Free when the row has been recorded or given back.
+    pub place: Place,
     /// Until the row has been recorded or given back, and what follows from that is written.
     _in_flight: InFlightGuard,
     /// Of a delivery that a worker died with: the lane claims no other meanwhile.
@@ -28,6 +40,6 @@ impl Owned {
         in_flight: InFlightGuard,
         alone: Option<Isolated>,
     ) -> Self {
-        Self { claimed, place: Some(place), _in_flight: in_flight, _alone: alone }
+        Self { claimed, place: Place::Taken { _place: place }, _in_flight: in_flight, _alone: alone }
     }
 }

@@ -64,8 +64,6 @@ pub struct Draft {
     pub data: InvoiceData,
     /// Documents or a link.
     pub decided: Decided,
-    /// When the attempt began.
-    pub started_at: Timestamp,
 }
 
 /// Decides what is to be made of a delivery.
@@ -78,7 +76,6 @@ pub fn draft(
     claimed: &Claimed,
     delivery: &DeliveryContext,
 ) -> Result<Draft, AttemptResult> {
-    let started_at = context.clock.now();
     let data = event_data(delivery)?;
     let past = Past { earlier: claimed.earlier, refused_for_size: claimed.refused_for_size };
     let decided = decide(delivery, &data.documents, past, relay.message_bytes_max, &context.verification)?;
@@ -91,7 +88,7 @@ pub fn draft(
         let ticket = context.documents.ticket(delivery.invoice.tenant.as_str(), &context.clock, relay.connections);
         drop(ticket.map_err(|paused| document_failed(&paused))?);
     }
-    Ok(Draft { data, decided, started_at })
+    Ok(Draft { data, decided })
 }
 
 /// Reads the documents, composes.
@@ -106,7 +103,8 @@ pub async fn prepare(
     draft: Draft,
     mut memory: MailMemory,
 ) -> Result<Prepared, AttemptResult> {
-    let Draft { data, decided, started_at } = draft;
+    let started_at = context.clock.now();
+    let Draft { data, decided } = draft;
     let Composed { mail, repeats, has_spare_utf8, link } =
         composed(context, relay, claimed, delivery, data, decided, &mut memory).await?;
     // Otherwise the recipient could get two different messages with one Message-ID.

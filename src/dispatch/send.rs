@@ -83,10 +83,10 @@ impl SmtpWorkers {
         let mut last: Option<(Duration, Instant)> = None;
         let mut at_work = None;
         loop {
-            at_work.get_or_insert_with(|| self.slots.work());
+            at_work.get_or_insert_with(|| self.slots.work(index));
             if *limit.borrow_and_update() <= index {
                 quit(connection.take()).await;
-                at_work = None;
+                (at_work, last) = (None, None);
                 self.rest(&mut limit, index).await;
                 // During a drain no slot rests: the queue must empty.
                 if !self.stop.is_cancelled() {
@@ -133,14 +133,19 @@ impl SmtpWorkers {
         }
     }
 
-    /// Rests until the limit is above this slot, or the worker drains. While no slot works the first one gives back what
-    /// was claimed before.
+    /// Rests until the limit is above this slot, or the worker drains. While no slot may work, what was claimed before is
+    /// given back.
     async fn rest(&self, limit: &mut watch::Receiver<usize>, index: usize) {
         loop {
+            let now = *limit.borrow_and_update();
+            if now > index {
+                return;
+            }
             let ready = tokio::select! {
-                _ = limit.wait_for(|limit| *limit > index) => return,
+                // The sender lives as long as the slots, so waiting cannot fail.
+                _ = limit.changed() => continue,
                 () = self.stop.cancelled() => return,
-                ready = self.next(), if index == 0 => ready,
+                ready = self.next(), if now == 0 => ready,
             };
             let Some(ready) = ready else { return };
             self.recorder.release(&ready.owned.claimed).await;

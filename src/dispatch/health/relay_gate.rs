@@ -18,6 +18,7 @@ use super::credentials::Credentials;
 use super::refusing;
 use super::relay_trial::{RelayTrial, TrialNumber};
 use crate::clock::{Clock, Timestamp};
+use crate::dispatch::limits::parked::Parked;
 use crate::dispatch::limits::slots::Slots;
 use crate::model::ids::{RelayName, WorkerId};
 use crate::model::reply::Phase;
@@ -29,6 +30,9 @@ use crate::telemetry::metric;
 
 /// How often the shared row is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// After a failed probe a lane leaves its share to others so much longer than until the next one.
+const YIELD_BEYOND_PROBE: Duration = Duration::from_secs(5);
 
 /// A relay that accepted a mail of another worker this long ago works.
 const OTHERS_WORKED_WITHIN: Duration = Duration::from_secs(10);
@@ -58,6 +62,7 @@ pub struct RelayGate {
     /// A trial that has grown to so many is over.
     connections: u32,
     slots: Arc<Slots>,
+    parked: Arc<Parked>,
     credentials: Credentials,
     passage: watch::Sender<Passage>,
     counts: Mutex<WindowCounts>,
@@ -96,6 +101,7 @@ impl RelayGate {
         worker: WorkerId,
         credentials: Credentials,
         slots: Arc<Slots>,
+        parked: Arc<Parked>,
     ) -> Self {
         let config = connector.config();
         Self {
@@ -105,6 +111,7 @@ impl RelayGate {
             store,
             connections: config.connections,
             slots,
+            parked,
             credentials,
             passage: watch::Sender::new(Passage::Shut),
             counts: Mutex::default(),
@@ -276,13 +283,14 @@ impl RelayGate {
     }
 
     /// Keeps the lease of this worker's trial while one of its mails is on the way. A trial that has nothing to send
-    /// ends: the relay answers, and would stand as half-open until the next mail comes, however long that takes.
+    /// ends: the relay answers, and would stand as half-open until the next mail comes, however long that takes. Nor has
+    /// one anything to send whose mails wait for memory.
     async fn keep_trial(&self, state: RelayState, now: Timestamp) -> Result<(), StoreError> {
         let (is_idle, is_under_way) = {
             let counts = self.counts();
             (counts.trial.is_idle(now), counts.trial.under_way() > 0)
         };
-        if is_idle && !self.store.has_ready(&self.relay).await? {
+        if is_idle && (self.parked.any() || !self.store.has_ready(&self.relay).await?) {
             info!(relay = %self.relay, "the relay answers, and nothing was due to try it with: it is used again");
             self.change(state.with_breaker_closed()).await
         } else if is_under_way && state.probe_until.is_some_and(|until| until.since(now) < LEASE / 2) {
@@ -355,7 +363,12 @@ impl RelayGate {
                 self.credentials_refused(&unavailable).await;
                 breaker_row::probed_at_once(state, now)
             }
-            Err(unavailable) => breaker_row::probed_later(state, unavailable.to_string(), now),
+            Err(unavailable) => {
+                let state = breaker_row::probed_later(state, unavailable.to_string(), now);
+                // Another worker may reach it: where it has no share of the connections, it gets one for the next probe.
+                self.slots.yield_share(state.probe_at.map_or(LOOK, |at| at.since(now)) + YIELD_BEYOND_PROBE);
+                state
+            }
         };
         self.change(state).await
     }

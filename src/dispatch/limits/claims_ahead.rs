@@ -112,7 +112,7 @@ mod tests {
             ahead.claimed(true);
             ahead.claimed(true);
             for _ in 0..4 {
-                ahead.connection_waited(ms(300_000), ms(10_000));
+                ahead.connection_waited(ms(300_000), ms(100_000));
             }
             assert_eq!(ahead.count(), 1, "batch {batch}");
             // The last claim finds fewer, and all later ones none.
@@ -122,10 +122,10 @@ mod tests {
             ahead.state.lock().due_since = Instant::now().checked_sub(ms(milliseconds));
         };
         due_for(10);
-        ahead.connection_waited(ms(300_000), ms(10_000));
+        ahead.connection_waited(ms(300_000), ms(100_000));
         assert_eq!(ahead.count(), 1, "to claim and compose takes a moment");
-        due_for(1_000);
-        ahead.connection_waited(ms(300_000), ms(10_000));
+        due_for(10_000);
+        ahead.connection_waited(ms(300_000), ms(100_000));
         assert_eq!(ahead.count(), 2, "it has waited for long although more was due");
     }
 }

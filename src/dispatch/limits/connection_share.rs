@@ -3,7 +3,8 @@
 //! Each lane has a row that says how many connections it uses, and looks at the rows of the others every second. A share
 //! becomes smaller at once, and larger only by what the others have given back: so all together never use more
 //! connections than the relay is configured with, also while workers come and go. A lane that does not look any more,
-//! since its worker was killed, is not counted after [`ABSENT_AFTER`].
+//! since its worker was killed, is not counted after [`ABSENT_AFTER`]; one that cannot look, since its worker or its
+//! database stands still, gives its share up before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::slots::Slots;
 use crate::clock::Clock;
 use crate::dispatch::context::Context;
 use crate::dispatch::liveness::observer::Observer;
-use crate::lifecycle::Liveness;
+use crate::lifecycle::{Liveness, Pulse};
 use crate::model::ids::{RelayName, WorkerId};
 use crate::policy::connection_share::{OtherLanes, next_share};
 use crate::store::{SharingLane, Store, StoreError};
@@ -25,7 +26,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How soon it looks again after its share or its use has changed: others wait for what it has given back.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// A lane that has not looked for so long is not counted.
-const ABSENT_AFTER: Duration = Duration::from_secs(4);
+const ABSENT_AFTER: Duration = Duration::from_secs(5);
+/// A share is valid for so long from the beginning of the last look.
+const VALID_FOR: Duration = Duration::from_secs(4);
 
 /// The share of one lane in one worker.
 pub struct ConnectionShare {
@@ -36,7 +39,7 @@ pub struct ConnectionShare {
     store: Store,
     clock: Clock,
     liveness: Liveness,
-    /// Whose number is settled here.
+    /// Whose number is found out here.
     pub slots: Arc<Slots>,
 }
 
@@ -51,84 +54,125 @@ impl ConnectionShare {
         Self { relay, connections, worker: context.worker, store, clock, liveness: context.liveness.clone(), slots }
     }
 
-    /// Settles the share until the lane's slots have ended. When the worker drains it asks for none any more.
+    /// Keeps the share up to date until the lane's slots have ended. When the worker drains it asks for none any more.
     pub async fn watch(&self, drains: &CancellationToken, ended: &CancellationToken) {
         if self.store.is_single_process() {
             return;
         }
         let pulse = self.liveness.pulse(format!("share of connections to {}", self.relay));
-        let mut others = Observer::new(ABSENT_AFTER);
-        let mut shown = None;
-        let mut rest = LOOK_AGAIN;
-        let mut is_failing = false;
+        ended.run_until_cancelled(self.keep_looking(&pulse, drains)).await;
+        pulse.done();
+    }
+
+    async fn keep_looking(&self, pulse: &Pulse, drains: &CancellationToken) {
+        let mut others = Others::default();
+        let mut looked_at = self.clock.monotonic();
+        let (mut shown, mut rest, mut is_failing) = (None, LOOK_AGAIN, false);
         loop {
-            let asks = self.slots.asks() && !drains.is_cancelled();
-            let settled = pulse.during(self.settle(&mut others, asks)).await;
-            if let Err(error) = &settled
-                && !is_failing
-            {
-                warn!(relay = %self.relay, "failed to settle this worker's share of the relay's connections: {error}");
-            }
-            is_failing = settled.is_err();
-            match settled {
-                Ok(now) if shown == now => rest = (rest * 2).min(LOOK),
-                Ok(now) => (shown, rest) = (now, LOOK_AGAIN),
-                Err(_) => {
+            let asks = self.slots.asks() && !drains.is_cancelled() && !(self.slots.yields() && others.want_all);
+            let began = self.clock.monotonic();
+            match pulse.during(self.look_in_time(&mut others, asks, looked_at)).await {
+                Ok(now) => {
+                    rest = if shown == Some(now) { (rest * 2).min(LOOK) } else { LOOK_AGAIN };
+                    (shown, looked_at, is_failing) = (Some(now), began, false);
+                }
+                Err(error) => {
                     // No lane can look while the database is away, so standing still proves nothing.
-                    others.forget();
+                    others.observer.forget();
                     rest = LOOK;
+                    if !std::mem::replace(&mut is_failing, true) {
+                        warn!(relay = %self.relay, "failed to divide the relay's connections among the workers: {error}");
+                    }
                 }
             }
-            let resting = pulse.during(async {
+            let resting = async {
                 tokio::select! {
                     () = self.clock.sleep(rest) => {}
                     // What it does not use any more, others wait for.
                     () = drains.cancelled(), if asks => {}
                 }
-            });
-            if ended.run_until_cancelled(resting).await.is_none() {
-                break;
-            }
+            };
+            pulse.during(resting).await;
         }
-        pulse.done();
     }
 
-    /// Looks at the other lanes and takes the share that is this one's; returns what it shows the others.
-    async fn settle(&self, observer: &mut Observer, asks: bool) -> Result<Option<SharingLane>, StoreError> {
-        let current = *self.slots.share().borrow();
-        let now = self.clock.monotonic();
-        let mut next = current;
-        let mut shown = None;
-        let decide = |lanes: &[SharingLane], own: SharingLane| {
-            let looks: Vec<_> = lanes.iter().map(|lane| (lane.worker, lane.looks)).collect();
-            let absent = observer.observe(&looks, now);
-            let others = lanes.iter().filter(|lane| lane.worker != self.worker && !absent.contains(&lane.worker));
-            next = if asks { next_share(self.connections, current, seen_from(self.worker, others)) } else { 0 };
-            // Slots that are at work after this have seen it.
-            self.slots.set_share(next.min(current));
-            let own = SharingLane { connections: next.max(self.slots.at_work()), asks, ..own };
-            shown = Some(SharingLane { looks: 0, ..own });
-            own
+    /// Looks at the other lanes. If that takes too long after the look that began at `looked_at`, the share is given up:
+    /// the others may count this lane as absent.
+    async fn look_in_time(
+        &self,
+        others: &mut Others,
+        asks: bool,
+        looked_at: Duration,
+    ) -> Result<SharingLane, StoreError> {
+        // Boxed: it is large, and there is one a second.
+        let mut looking = Box::pin(self.look(others, asks));
+        let left = (looked_at + VALID_FOR).saturating_sub(self.clock.monotonic());
+        tokio::select! {
+            biased;
+            looked = &mut looking => return looked,
+            () = self.clock.sleep(left) => self.slots.set_share(0),
+        }
+        looking.await
+    }
+
+    /// Shows the other lanes what this one uses, looks at what they use, and takes the share that is this one's; returns
+    /// what it has shown.
+    async fn look(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
+        let before = self.share();
+        // Slots that begin to work after this have seen the share.
+        let shown = SharingLane { worker: self.worker, connections: before.max(self.slots.at_work()), asks, looks: 0 };
+        let (lanes, is_registered) = self.store.show_connections(&self.relay, shown).await?;
+        let looks: Vec<_> = lanes.iter().map(|lane| (lane.worker, lane.looks)).collect();
+        let absent = others.observer.observe(&looks, self.clock.monotonic());
+        let next = |lanes: &[SharingLane]| {
+            let seen = self.seen(lanes, &absent);
+            // It may have been given up meanwhile.
+            (if asks { next_share(self.connections, self.share(), seen) } else { 0 }, seen)
         };
-        self.store.share_connections(&self.relay, self.worker, decide).await?;
-        // It is committed: no other worker takes these.
-        if next != current {
-            self.slots.set_share(next);
-            if asks {
-                info!(relay = %self.relay, "this worker may use {next} of {} connections", self.connections);
-            }
+        let (mut share, seen) = next(&lanes);
+        // A worker that was declared dead has nothing.
+        share = if is_registered { share } else { 0 };
+        others.want_all = seen.older + seen.younger >= self.connections;
+        if share > self.share() {
+            let take = |lanes: &[SharingLane]| {
+                share = next(lanes).0.max(self.share());
+                share.max(self.slots.at_work())
+            };
+            self.store.take_connections(&self.relay, self.worker, take).await?;
+        }
+        self.slots.set_share(share);
+        if share != before {
+            info!(relay = %self.relay, "this worker may use {share} of {} connections", self.connections);
         }
         Ok(shown)
     }
-}
 
-/// Workers' ids are in the order of their starts.
-fn seen_from<'a>(worker: WorkerId, others: impl Iterator<Item = &'a SharingLane>) -> OtherLanes {
-    others.fold(OtherLanes::default(), |mut seen, lane| {
-        seen.connections = seen.connections.saturating_add(lane.connections);
-        if lane.asks {
-            *(if lane.worker < worker { &mut seen.older } else { &mut seen.younger }) += 1;
+    fn share(&self) -> u32 {
+        *self.slots.share().borrow()
+    }
+
+    /// The other lanes that are there. Workers' ids are in the order of their starts, by their machines' clocks.
+    fn seen(&self, lanes: &[SharingLane], absent: &[WorkerId]) -> OtherLanes {
+        let mut seen = OtherLanes::default();
+        for lane in lanes.iter().filter(|lane| !absent.contains(&lane.worker)) {
+            seen.connections = seen.connections.saturating_add(lane.connections);
+            if lane.asks {
+                *(if lane.worker < self.worker { &mut seen.older } else { &mut seen.younger }) += 1;
+            }
         }
         seen
-    })
+    }
+}
+
+/// What is known of the other lanes.
+struct Others {
+    observer: Observer,
+    /// As many ask as there are connections: the share of one that cannot use it is of use to another one.
+    want_all: bool,
+}
+
+impl Default for Others {
+    fn default() -> Self {
+        Self { observer: Observer::new(ABSENT_AFTER), want_all: false }
+    }
 }

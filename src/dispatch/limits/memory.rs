@@ -10,10 +10,10 @@ use crate::model::ids::RelayName;
 /// Of the mails that are made or wait for a connection, a lane has so many bytes in memory, or one mail: enough that no
 /// connection waits, and large mails do not pile up.
 const AHEAD_BYTES_MAX: u64 = 4 << 20;
-/// A mail that needs more of a lane's memory than this part is large.
-const LARGE_PART: u64 = 64;
 /// Large mails leave this part of a lane's memory to the small ones: a relay that does not answer them holds up no others.
 const SMALL_PART: u64 = 8;
+/// What an ordinary invoice needs, or less: it is a small mail, unless two of them are more than the small ones have.
+const ORDINARY_BYTES: u64 = 1 << 20;
 
 /// Each lane's share of a worker's memory for mails in flight.
 ///
@@ -52,17 +52,17 @@ impl LaneMemory {
     fn new(share: u64) -> Self {
         let small = share / SMALL_PART;
         Self {
-            large_from: share / LARGE_PART,
+            // Of small ones there is memory for a few.
+            large_from: (small / 4).max(ORDINARY_BYTES.min(small / 2)),
             in_flight: MemoryBudget::new(share - small),
             small: MemoryBudget::new(small),
             ahead: MemoryBudget::new(AHEAD_BYTES_MAX),
         }
     }
 
-    /// Waits until the lane has so many bytes for a mail, and takes them.
+    /// Waits until the lane has so many bytes for a mail in flight, perhaps for minutes, and takes them.
     pub async fn take(&self, bytes: u64) -> MailMemory {
-        // In flight first: who waits for that must not keep others from being made.
-        let in_flight = if bytes < self.large_from {
+        let in_flight = if bytes <= self.large_from {
             tokio::select! {
                 biased;
                 taken = self.in_flight.take(bytes) => taken,
@@ -71,13 +71,21 @@ impl LaneMemory {
         } else {
             self.in_flight.take(bytes).await
         };
-        MailMemory { _in_flight: Some(in_flight), ahead: Some(self.ahead.take(bytes).await) }
+        MailMemory { bytes, _in_flight: Some(in_flight), ahead: None }
+    }
+
+    /// Waits until no more than a few of the mails that were made wait for a connection.
+    pub async fn ahead(&self, memory: &mut MailMemory) {
+        if memory.bytes > 0 {
+            memory.ahead = Some(self.ahead.take(memory.bytes).await);
+        }
     }
 }
 
 /// A mail's share of its lane's memory; free when this is dropped.
 #[derive(Debug, Default)]
 pub struct MailMemory {
+    bytes: u64,
     _in_flight: Option<OwnedSemaphorePermit>,
     ahead: Option<OwnedSemaphorePermit>,
 }
@@ -129,32 +137,26 @@ mod tests {
     async fn small_mails_go_past_large_ones_and_the_other_way_they_do_not() {
         let memory = LaneMemory::new(64 << 20);
         let (large, small) = (8 << 20, 512 << 10);
-        let mut on_the_wire = Vec::new();
-        while let Some(mut taken) = memory.take(large).now_or_never() {
-            taken.no_longer_ahead();
-            on_the_wire.push(taken);
-        }
-        assert_eq!(on_the_wire.len(), 7);
+        let mut in_flight: Vec<_> = std::iter::from_fn(|| memory.take(large).now_or_never()).collect();
+        assert_eq!(in_flight.len(), 7);
         let mut queued = Box::pin(memory.take(large));
         assert!((&mut queued).now_or_never().is_none());
-        let mut past = Vec::new();
-        while let Some(mut taken) = memory.take(small).now_or_never() {
-            taken.no_longer_ahead();
-            past.push(taken);
-        }
+        let past: Vec<_> = std::iter::from_fn(|| memory.take(small).now_or_never()).collect();
         assert_eq!(past.len(), 16);
         assert!((&mut queued).now_or_never().is_none(), "what is for small ones is not for it");
-        on_the_wire.pop();
+        in_flight.pop();
         assert!(queued.now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn what_waits_for_a_connection_is_bounded_and_what_is_on_the_wire_is_not_counted() {
         let memory = LaneMemory::new(100 * AHEAD_BYTES_MAX);
-        let mut first = memory.take(AHEAD_BYTES_MAX).await;
-        assert!(memory.take(1).now_or_never().is_none());
+        let [mut first, mut second] = [memory.take(AHEAD_BYTES_MAX).await, memory.take(2 * AHEAD_BYTES_MAX).await];
+        memory.ahead(&mut first).await;
+        assert!(memory.ahead(&mut second).now_or_never().is_none());
         first.no_longer_ahead();
-        assert!(memory.take(2 * AHEAD_BYTES_MAX).now_or_never().is_some(), "one of any size");
+        assert!(memory.ahead(&mut second).now_or_never().is_some(), "one of any size");
+        assert!(memory.ahead(&mut MailMemory::default()).now_or_never().is_some(), "a link needs none");
     }
 
     #[tokio::test]

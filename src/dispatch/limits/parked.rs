@@ -1,10 +1,12 @@
 //! Deliveries that wait for memory, perhaps for minutes, beside the lane's places.
 //!
 //! A relay that does not answer holds the memory of what is on the wire. If what waits for that memory kept its place in
-//! the lane, emails that need none would not even be claimed.
+//! the lane, emails that need none would not even be claimed. While deliveries of a tenant are parked, claims leave its
+//! other ones out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -12,15 +14,24 @@ use tokio::sync::Notify;
 use crate::model::ids::TenantId;
 
 /// So many of a lane in one worker, at most: each is a claimed row that no other worker can send.
-const PARKED_MAX: usize = 64;
+const PARKED_MAX: usize = 16;
 
 /// The parked deliveries of one lane in one worker.
 #[derive(Debug)]
 pub struct Parked {
-    /// How many each tenant has; none is in it with 0.
-    counts: Mutex<HashMap<TenantId, usize>>,
+    state: Mutex<ParkedState>,
+    /// Those that were parked, have their memory now, and have no place.
+    without_place: Arc<AtomicU32>,
     /// Wakes the lane's claims.
     wake: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct ParkedState {
+    /// How many each tenant has; none is in it with 0.
+    counts: HashMap<TenantId, usize>,
+    /// Tenants whose deliveries were given back, since too many were parked.
+    refused: HashSet<TenantId>,
 }
 
 /// One parked delivery, until this is dropped.
@@ -30,46 +41,96 @@ pub struct ParkedDelivery<'a> {
     tenant: &'a TenantId,
 }
 
+/// A delivery in flight that has no place in the lane, until this is dropped.
+#[derive(Debug)]
+pub struct WithoutPlace(Arc<AtomicU32>);
+
 impl Parked {
-    /// None yet. `wake` is notified when a tenant has none any more: its deliveries can be claimed again.
+    /// None yet. `wake` is notified when a tenant is not left out any more.
     #[must_use]
     pub fn new(wake: Arc<Notify>) -> Self {
-        Self { counts: Mutex::default(), wake }
+        Self { state: Mutex::default(), without_place: Arc::default(), wake }
     }
 
-    /// Parks a delivery of `tenant`, if there is room.
+    /// Parks a delivery of `tenant`. If too many are, it is to be given back, and `tenant` is left out until half of
+    /// them have gone on.
     #[must_use]
     pub fn park<'a>(&'a self, tenant: &'a TenantId) -> Option<ParkedDelivery<'a>> {
-        let mut counts = self.counts.lock();
-        if counts.values().sum::<usize>() >= PARKED_MAX {
+        let mut state = self.state.lock();
+        if state.count() >= PARKED_MAX {
+            state.refused.insert(tenant.clone());
             return None;
         }
-        *counts.entry(tenant.clone()).or_default() += 1;
+        *state.counts.entry(tenant.clone()).or_default() += 1;
         Some(ParkedDelivery { all: self, tenant })
+    }
+
+    /// Whether any delivery is parked.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.state.lock().counts.is_empty()
     }
 
     /// Whether any delivery of `tenant` is parked.
     #[must_use]
     pub fn has(&self, tenant: &TenantId) -> bool {
-        self.counts.lock().contains_key(tenant)
+        self.state.lock().counts.contains_key(tenant)
     }
 
-    /// Whose deliveries are parked.
+    /// Whose deliveries are not to be claimed.
     #[must_use]
-    pub fn tenants(&self) -> Vec<TenantId> {
-        self.counts.lock().keys().cloned().collect()
+    pub fn left_out(&self) -> Vec<TenantId> {
+        let state = self.state.lock();
+        state
+            .counts
+            .keys()
+            .chain(state.refused.iter().filter(|tenant| !state.counts.contains_key(*tenant)))
+            .cloned()
+            .collect()
+    }
+
+    /// A delivery goes on that was parked: it takes no place, and counts as in flight until the guard is dropped.
+    #[must_use]
+    pub fn goes_on(&self) -> WithoutPlace {
+        self.without_place.fetch_add(1, Ordering::Relaxed);
+        WithoutPlace(Arc::clone(&self.without_place))
+    }
+
+    /// How many are in flight without a place.
+    #[must_use]
+    pub fn without_place(&self) -> u32 {
+        self.without_place.load(Ordering::Relaxed)
+    }
+}
+
+impl ParkedState {
+    fn count(&self) -> usize {
+        self.counts.values().sum()
     }
 }
 
 impl Drop for ParkedDelivery<'_> {
     fn drop(&mut self) {
-        let mut counts = self.all.counts.lock();
-        let Some(count) = counts.get_mut(self.tenant) else { return };
+        let mut state = self.all.state.lock();
+        let Some(count) = state.counts.get_mut(self.tenant) else { return };
         *count -= 1;
-        if *count == 0 {
-            counts.remove(self.tenant);
+        let mut is_wanted = *count == 0;
+        if is_wanted {
+            state.counts.remove(self.tenant);
+        }
+        if state.count() <= PARKED_MAX / 2 && !state.refused.is_empty() {
+            state.refused.clear();
+            is_wanted = true;
+        }
+        if is_wanted {
             self.all.wake.notify_one();
         }
+    }
+}
+
+impl Drop for WithoutPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -80,29 +141,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_is_named_until_its_last_delivery_leaves() {
+    fn a_tenant_is_left_out_until_its_last_delivery_goes_on() {
         let (wake, [a, b]) = (Arc::new(Notify::new()), ["a", "b"].map(TenantId::from));
         let parked = Parked::new(Arc::clone(&wake));
-        assert!(parked.tenants().is_empty());
+        assert!(parked.left_out().is_empty() && !parked.any());
         let (first, second) = (parked.park(&a), parked.park(&a));
-        assert!(first.is_some() && second.is_some());
-        assert_eq!((parked.tenants(), parked.has(&a), parked.has(&b)), (vec![a.clone()], true, false));
+        assert!(first.is_some() && second.is_some() && parked.any());
+        assert_eq!((parked.left_out(), parked.has(&a), parked.has(&b)), (vec![a.clone()], true, false));
         drop(first);
-        assert_eq!(parked.tenants(), std::slice::from_ref(&a));
+        assert_eq!(parked.left_out(), std::slice::from_ref(&a));
         assert!(wake.notified().now_or_never().is_none(), "nothing more can be claimed");
         drop(second);
-        assert!(parked.tenants().is_empty());
+        assert!(parked.left_out().is_empty());
         assert!(wake.notified().now_or_never().is_some());
     }
 
     #[test]
-    fn there_is_room_for_so_many_of_all_tenants() {
-        let [a, b] = ["a", "b"].map(TenantId::from);
-        let parked = Parked::new(Arc::new(Notify::new()));
-        let mut all: Vec<_> = (0..PARKED_MAX).map(|_| parked.park(&a).expect("there is room")).collect();
+    fn who_finds_too_many_parked_is_left_out_until_half_of_them_go_on() {
+        let (wake, [a, b]) = (Arc::new(Notify::new()), ["a", "b"].map(TenantId::from));
+        let parked = Parked::new(Arc::clone(&wake));
+        let mut all: Vec<_> = (0..PARKED_MAX).map(|_| parked.park(&a).expect("not too many")).collect();
         assert!(parked.park(&b).is_none());
-        all.pop();
-        let _last = parked.park(&b).expect("one has left");
-        assert!(parked.park(&a).is_none());
+        while all.len() > PARKED_MAX / 2 {
+            assert!(parked.left_out().contains(&b) && !parked.has(&b));
+            assert!(wake.notified().now_or_never().is_none());
+            all.pop();
+        }
+        assert_eq!(parked.left_out(), std::slice::from_ref(&a));
+        assert!(wake.notified().now_or_never().is_some());
+        assert!(parked.park(&b).is_some());
+    }
+
+    #[test]
+    fn what_goes_on_counts_until_it_has_ended() {
+        let parked = Parked::new(Arc::new(Notify::new()));
+        let first = parked.goes_on();
+        let second = parked.goes_on();
+        assert_eq!(parked.without_place(), 2);
+        drop((first, second));
+        assert_eq!(parked.without_place(), 0);
     }
 }

@@ -5,7 +5,8 @@
 //! connections look as if they stood until each is used. Only an answer on one of them, given after the refused one
 //! was begun, shows that the relay works. So a refusal waits for that evidence ([`Attempt::refused`]).
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -27,8 +28,10 @@ pub struct Slots {
     share: watch::Sender<u32>,
     /// The lane asks for a share.
     asks: AtomicBool,
-    /// Slots that have, or may open, a connection.
-    at_work: AtomicU32,
+    /// Until then it leaves its share to lanes that have none.
+    yields_until: Mutex<Option<Timestamp>>,
+    /// The slots that have, or may open, a connection.
+    at_work: Mutex<BTreeSet<usize>>,
     clock: Clock,
     limit: watch::Sender<usize>,
     evidence: watch::Sender<RefusalEvidence>,
@@ -54,11 +57,19 @@ struct RefusalEvidence {
 
 #[derive(Debug, Clone, Copy)]
 struct Shrunk {
-    /// What the relay seems to allow.
+    /// What the relay seemed to allow.
+    first: u32,
+    /// What it may allow by now.
     limit: u32,
+    /// When that doubled last.
     since: Timestamp,
-    /// How long until they double.
-    step: Duration,
+}
+
+impl Shrunk {
+    /// How long until the limit doubles: all doublings from the first limit to the share take [`REGROW_WITHIN`].
+    fn step(&self, share: u32) -> Duration {
+        REGROW_WITHIN / share.div_ceil(self.first).next_power_of_two().trailing_zeros().max(1)
+    }
 }
 
 /// What a refused connection means.
@@ -88,7 +99,10 @@ pub struct OpenConnection {
 
 /// A slot that does not rest; it counts until this is dropped.
 #[derive(Debug)]
-pub struct SlotAtWork<'a>(&'a Slots);
+pub struct SlotAtWork<'a> {
+    slots: &'a Slots,
+    index: usize,
+}
 
 impl Slots {
     /// With this share of the relay's connections.
@@ -97,7 +111,8 @@ impl Slots {
         let slots = Self {
             share: watch::Sender::new(share),
             asks: AtomicBool::new(true),
-            at_work: AtomicU32::new(0),
+            yields_until: Mutex::default(),
+            at_work: Mutex::default(),
             clock,
             limit: watch::Sender::new(0),
             evidence: watch::Sender::default(),
@@ -144,18 +159,36 @@ impl Slots {
         self.asks.store(asks, Ordering::Relaxed);
     }
 
+    /// The relay cannot be reached from here: for so long the lane leaves its share to lanes that have none, which may
+    /// reach it.
+    pub fn yield_share(&self, time: Duration) {
+        *self.yields_until.lock() = Some(self.clock.now().plus(time));
+    }
+
+    /// Whether the lane leaves its share to lanes that have none.
+    #[must_use]
+    pub fn yields(&self) -> bool {
+        self.yields_until.lock().is_some_and(|until| self.clock.now() < until)
+    }
+
     /// A slot begins to work. It looks at the limit afterwards: then whoever has lowered the limit counts this slot, or
     /// this slot sees it.
     #[must_use]
-    pub fn work(&self) -> SlotAtWork<'_> {
-        self.at_work.fetch_add(1, Ordering::SeqCst);
-        SlotAtWork(self)
+    pub fn work(&self, index: usize) -> SlotAtWork<'_> {
+        self.at_work.lock().insert(index);
+        SlotAtWork { slots: self, index }
     }
 
     /// How many slots have, or may open, a connection.
     #[must_use]
     pub fn at_work(&self) -> u32 {
-        self.at_work.load(Ordering::SeqCst)
+        u32::try_from(self.at_work.lock().len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many of them are beyond the share, since their messages have not ended yet.
+    fn beyond(&self, share: u32) -> u32 {
+        let share = usize::try_from(share).expect("32 bits fit a usize");
+        u32::try_from(self.at_work.lock().range(share..).count()).unwrap_or(u32::MAX)
     }
 
     /// A connection is being made.
@@ -192,23 +225,24 @@ impl Slots {
         // Locked first: of two at once the later one has seen the newest share.
         let mut shrunk = self.shrunk();
         let share = *self.share.borrow();
-        while let Some(Shrunk { limit, since, step }) = *shrunk
-            && self.clock.now().since(since) >= step
+        while let Some(before) = *shrunk
+            && self.clock.now().since(before.since) >= before.step(share)
         {
-            let doubled = limit.saturating_mul(2);
-            *shrunk = (doubled < share).then(|| Shrunk { limit: doubled, since: since.plus(step), step });
+            let doubled = before.limit.saturating_mul(2);
+            let since = before.since.plus(before.step(share));
+            *shrunk = (doubled < share).then_some(Shrunk { limit: doubled, since, ..before });
         }
-        let limit = shrunk.map_or(share, |shrunk| shrunk.limit.max(1).min(share));
+        // What still works beyond the share counts for it.
+        let free = share.saturating_sub(self.beyond(share));
+        let limit = shrunk.map_or(free, |shrunk| shrunk.limit.min(free));
         let limit = usize::try_from(limit).expect("32 bits fit a usize");
         self.limit.send_if_modified(|current| std::mem::replace(current, limit) != limit);
     }
 
     /// The relay has enough of our connections: the slots shrink to those that stand.
     fn shrink(&self, standing: u32) {
-        let (limit, share) = (standing.max(1), *self.share.borrow());
-        // The number of doublings until all are back.
-        let doublings = share.div_ceil(limit).next_power_of_two().trailing_zeros().max(1);
-        *self.shrunk() = Some(Shrunk { limit, since: self.clock.now(), step: REGROW_WITHIN / doublings });
+        let limit = standing.max(1);
+        *self.shrunk() = Some(Shrunk { first: limit, limit, since: self.clock.now() });
         self.adjust();
     }
 
@@ -254,7 +288,9 @@ impl Attempt<'_> {
 
 impl Drop for SlotAtWork<'_> {
     fn drop(&mut self) {
-        self.0.at_work.fetch_sub(1, Ordering::SeqCst);
+        self.slots.at_work.lock().remove(&self.index);
+        // It may have been beyond the share: then another one may work for it.
+        self.slots.adjust();
     }
 }
 
@@ -338,6 +374,41 @@ mod tests {
         slots.set_share(0);
         slots.shrink(3);
         assert_eq!(limit(&slots), 0);
+    }
+
+    #[test]
+    fn what_works_beyond_the_share_counts_for_it() {
+        let (slots, _clock) = slots(4);
+        let mut at_work: Vec<_> = (0..4).map(|index| slots.work(index)).collect();
+        slots.set_share(2);
+        assert_eq!((limit(&slots), slots.at_work()), (0, 4));
+        at_work.drain(..2);
+        assert_eq!((limit(&slots), slots.at_work()), (0, 2), "the other two have not ended yet");
+        at_work.pop();
+        assert_eq!((limit(&slots), slots.at_work()), (1, 1));
+        at_work.pop();
+        assert_eq!(limit(&slots), 2);
+    }
+
+    #[test]
+    fn shrunk_slots_are_back_within_a_minute_of_a_share_that_grows() {
+        let (slots, clock) = slots(2);
+        slots.shrink(1);
+        slots.set_share(64);
+        assert_eq!(limit(&slots), 1);
+        clock.advance(REGROW_WITHIN);
+        slots.adjust();
+        assert_eq!(limit(&slots), 64);
+    }
+
+    #[test]
+    fn a_share_is_left_to_others_for_a_while() {
+        let (slots, clock) = slots(1);
+        assert!(!slots.yields());
+        slots.yield_share(Duration::from_secs(20));
+        assert!(slots.yields());
+        clock.advance(Duration::from_secs(20));
+        assert!(!slots.yields());
     }
 
     #[tokio::test]

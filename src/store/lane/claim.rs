@@ -123,7 +123,7 @@ impl Store {
     /// workers died with is left to [`Store::claim_suspect`].
     ///
     /// Deliveries of the tenants in `left_out` are passed over, save express ones: each of theirs that stands above
-    /// `floor_rank` costs some microseconds.
+    /// `floor_rank` costs some microseconds, so then what stands below it is not looked at.
     pub async fn claim_due(
         &self,
         relay: &RelayName,

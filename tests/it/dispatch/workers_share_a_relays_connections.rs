@@ -23,7 +23,7 @@ const IN_LANES: &str = "SELECT COUNT(*) FROM lane_entry";
 /// Time for many looks of each lane at what the others use, and for less than half of what a dead worker is waited for.
 const LOOKS: Duration = Duration::from_secs(10);
 
-/// The same relay, which has all the time in the world, for workers that say this name in EHLO.
+/// The same relay, which waits for minutes, for workers that say this name in EHLO.
 fn known_as(hello: &str, relay: TestRelay) -> TestRelay {
     let patience = Duration::from_mins(10);
     relay.with(|config| {
@@ -47,11 +47,20 @@ async fn join(dispatcher: &Dispatcher) -> Mortal {
     dispatcher.start_mortal().await
 }
 
+/// Lets time pass, no faster than each lane looks at the others: a lane that the machine holds up is not absent.
 async fn pass(dispatcher: &Dispatcher, time: Duration) {
-    let clock = &dispatcher.database.clock;
+    let (database, clock) = (&dispatcher.database, &dispatcher.database.clock);
     let began = clock.now();
     while clock.now().since(began) < time {
-        dispatcher.step().await;
+        database.execute("CREATE TABLE looks_before AS SELECT worker_id, relay, looks FROM worker_relay").await;
+        // A lane looks every second at least.
+        for _ in 0..3 {
+            dispatcher.step().await;
+        }
+        let standing = "SELECT COUNT(*) FROM worker_relay JOIN looks_before USING (worker_id, relay)
+                        WHERE worker_relay.looks = looks_before.looks";
+        dispatcher.wait_until(standing, 0).await;
+        database.execute("DROP TABLE looks_before").await;
     }
 }
 
@@ -260,6 +269,29 @@ async fn one_whose_credentials_are_refused_leaves_all_to_the_other() {
         second.stop().await;
         dispatcher.finish().await;
     }
+}
+
+/// Its probes fail, and the other one would not be asked to try.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_cannot_reach_the_relay_leaves_its_share_to_the_other() {
+    let sink = Sink::start().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let away = default_relay(FIRST, &sink, 1).with(|config| {
+        config.url = RelayUrl::parse(&format!("smtp://{closed}")).expect("it is a relay's");
+    });
+    let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[away]).await;
+    take(&dispatcher, "", 6).await;
+    let first = dispatcher.start_mortal().await;
+    dispatcher.pass_until("SELECT COUNT(*) FROM relay_state WHERE breaker = 'open'", 1).await;
+    let dispatcher = dispatcher.reconfigured(&[default_relay(SECOND, &sink, 1)]);
+    let second = join(&dispatcher).await;
+    dispatcher.pass_until_concluded().await;
+    assert_eq!(sink.see(|state| [FIRST, SECOND].map(|hello| begun(state, hello))), [0, 6]);
+    assert_never_more_than(1, &sink);
+    assert_sent(6, &dispatcher, &sink).await;
+    first.stop().await;
+    second.stop().await;
+    dispatcher.finish().await;
 }
 
 /// That its deliveries are taken over takes 30 s; its connections are free long before.

@@ -121,9 +121,7 @@ async fn the_other_worker_goes_on() {
     dispatcher.start();
     dispatcher.wait_until("SELECT COUNT(*) FROM worker", 2).await;
     dispatcher.take(&events).await;
-    while sink.mails().len() < 15 {
-        dispatcher.step().await;
-    }
+    dispatcher.pass_until_seen(&sink, "some mails", |state| state.mails.len() >= 15).await;
     one.stop().await;
     dispatcher.pass_until_concluded().await;
 
