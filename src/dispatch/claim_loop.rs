@@ -171,18 +171,21 @@ impl ClaimLoop {
     /// to ten minutes.
     fn room_of_trial(&self, allowance: u32, in_hand: u32) -> u32 {
         let free = u32::try_from(self.places.available_permits()).unwrap_or(0);
-        let in_flight = self.places_all.saturating_sub(free).saturating_sub(in_hand) + self.parked.without_place();
+        let without_place = *self.parked.without_place().borrow();
+        let in_flight = self.places_all.saturating_sub(free).saturating_sub(in_hand) + without_place;
         allowance.saturating_add(self.gate.passing_before_trial()).saturating_sub(in_flight)
     }
 
     /// Waits until the trial ends or grows, or one of its deliveries has ended: not every end is the relay's answer.
     async fn trial_moves(&self, allowance: u32, mut changes: watch::Receiver<Passage>) {
         let allowance = allowance.saturating_add(self.gate.passing_before_trial());
-        let fewer_in_flight = (self.places_all + 1).saturating_sub(allowance);
+        let mut without_place = self.parked.without_place();
+        let free_places = (self.places_all + 1 + *without_place.borrow_and_update()).saturating_sub(allowance);
         tokio::select! {
-            // The sender lives as long as the gate, so waiting cannot fail.
+            // The senders live as long as gate and claims, so waiting cannot fail.
             _ = changes.changed() => {}
-            _ = self.places.acquire_many(fewer_in_flight) => {}
+            _ = without_place.changed() => {}
+            _ = self.places.acquire_many(free_places), if free_places <= self.places_all => {}
         }
     }
 

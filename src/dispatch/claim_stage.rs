@@ -22,6 +22,7 @@ use super::ready::Ready;
 use super::recorder::Recorder;
 use crate::event;
 use crate::model::reason::ReasonCode;
+use crate::policy::decision::Plan;
 use crate::relay::RelayConfig;
 use crate::store::{Claimed, DeliveryContext};
 use crate::telemetry::span;
@@ -31,10 +32,10 @@ use crate::telemetry::span;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// After so long it is given back: until it is claimed again, people can cancel it, and it may have expired.
-const PARKED_TIME_MAX: Duration = Duration::from_mins(1);
+const PARKED_TIME_MAX: Duration = Duration::from_mins(5);
 
-/// For so long a worker that cannot reach documents leaves its share of the connections to workers that have none.
-const YIELD_TIME: Duration = Duration::from_secs(30);
+/// An express delivery is claimed again at once that is given back: not more often than this.
+const EXPRESS_REST: Duration = Duration::from_secs(1);
 
 /// What making one mail needs.
 pub struct ClaimStage {
@@ -86,6 +87,9 @@ impl ClaimStage {
         };
         match prepared {
             Ok(prepared) => {
+                if prepared.decided.plan == Plan::Attach {
+                    self.slots.documents_came();
+                }
                 let since = Instant::now();
                 let ready = Ready { owned, delivery, prepared, waiting, since, span: span.clone() };
                 // The receiver is closed: the worker drains.
@@ -95,8 +99,7 @@ impl ClaimStage {
             }
             Err(ended) => {
                 if ended.class == ReasonCode::Dependency {
-                    // Another worker may reach the documents: where it has no share of the connections, it gets one.
-                    self.slots.yield_share(YIELD_TIME);
+                    self.slots.documents_failed();
                 }
                 self.recorder.record(self.relay.on_uncertain, &owned.claimed, &delivery, None, &ended).await;
             }
@@ -111,7 +114,7 @@ impl ClaimStage {
         owned: &mut Owned,
         waiting: &mut Option<OwnedSemaphorePermit>,
     ) -> Option<MailMemory> {
-        let mut slots = self.slots.limit();
+        let mut share = self.slots.share();
         let memory = async {
             let mut memory = self.memory_for(draft, owned, waiting).await?;
             self.context.may_be_made(&self.relay.name, &mut memory).await;
@@ -122,7 +125,7 @@ impl ClaimStage {
             memory = memory => memory,
             () = self.stop.cancelled() => None,
             // The sender lives as long as the slots, so waiting cannot fail.
-            _ = slots.wait_for(|slots| *slots == 0) => None,
+            _ = share.wait_for(|share| *share == 0) => None,
         }
     }
 
@@ -142,7 +145,12 @@ impl ClaimStage {
             return Some(memory);
         }
         // Before the places are free: nothing more of this tenant is to be claimed for them.
-        let _parked = self.parked.park(&claimed.tenant)?;
+        let Some(_parked) = self.parked.park(&claimed.tenant, claimed.express) else {
+            if claimed.express {
+                self.context.clock.sleep(EXPRESS_REST).await;
+            }
+            return None;
+        };
         (*place, *waiting) = (Place::Parked, None);
         let memory = tokio::select! {
             memory = memory => memory,

@@ -31,9 +31,6 @@ use crate::telemetry::metric;
 /// How often the shared row is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// After a failed probe a lane leaves its share to others so much longer than until the next one.
-const YIELD_BEYOND_PROBE: Duration = Duration::from_secs(5);
-
 /// A relay that accepted a mail of another worker this long ago works.
 const OTHERS_WORKED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -354,6 +351,7 @@ impl RelayGate {
         }
         let state = match answer {
             Ok(()) => {
+                self.slots.relay_answered();
                 info!(relay = %self.relay, "the relay answers again; it is tried with one delivery");
                 self.counts().trial.begin(now);
                 breaker_row::half_open(state, now)
@@ -366,7 +364,7 @@ impl RelayGate {
             Err(unavailable) => {
                 let state = breaker_row::probed_later(state, unavailable.to_string(), now);
                 // Another worker may reach it: where it has no share of the connections, it gets one for the next probe.
-                self.slots.yield_share(state.probe_at.map_or(LOOK, |at| at.since(now)) + YIELD_BEYOND_PROBE);
+                self.slots.relay_failed();
                 state
             }
         };

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -27,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// A lane that has not looked for so long is not counted.
 const ABSENT_AFTER: Duration = Duration::from_secs(5);
-/// A share is valid for so long from the beginning of the last look.
+/// A share is valid for so long from the beginning of the last look, by the machine's time.
 const VALID_FOR: Duration = Duration::from_secs(4);
 
 /// The share of one lane in one worker.
@@ -66,20 +67,26 @@ impl ConnectionShare {
 
     async fn keep_looking(&self, pulse: &Pulse, drains: &CancellationToken) {
         let mut others = Others::default();
-        let mut looked_at = self.clock.monotonic();
+        let mut looked_at = Instant::now();
         let (mut shown, mut rest, mut is_failing) = (None, LOOK_AGAIN, false);
         loop {
-            let asks = self.slots.asks() && !drains.is_cancelled() && !(self.slots.yields() && others.want_all);
-            let began = self.clock.monotonic();
+            others.stand_in &= self.slots.yields();
+            let asks = self.slots.asks() && !drains.is_cancelled() && !others.stand_in;
+            let began = Instant::now();
             match pulse.during(self.look_in_time(&mut others, asks, looked_at)).await {
                 Ok(now) => {
+                    let now = (now, self.share());
                     rest = if shown == Some(now) { (rest * 2).min(LOOK) } else { LOOK_AGAIN };
                     (shown, looked_at, is_failing) = (Some(now), began, false);
                 }
                 Err(error) => {
                     // No lane can look while the database is away, so standing still proves nothing.
                     others.observer.forget();
-                    rest = LOOK;
+                    rest = LOOK_AGAIN;
+                    if looked_at.elapsed() >= VALID_FOR {
+                        self.slots.set_share(0);
+                        rest = LOOK;
+                    }
                     if !std::mem::replace(&mut is_failing, true) {
                         warn!(relay = %self.relay, "failed to divide the relay's connections among the workers: {error}");
                     }
@@ -102,15 +109,14 @@ impl ConnectionShare {
         &self,
         others: &mut Others,
         asks: bool,
-        looked_at: Duration,
+        looked_at: Instant,
     ) -> Result<SharingLane, StoreError> {
         // Boxed: it is large, and there is one a second.
         let mut looking = Box::pin(self.look(others, asks));
-        let left = (looked_at + VALID_FOR).saturating_sub(self.clock.monotonic());
         tokio::select! {
             biased;
             looked = &mut looking => return looked,
-            () = self.clock.sleep(left) => self.slots.set_share(0),
+            () = sleep_until(looked_at + VALID_FOR) => self.slots.set_share(0),
         }
         looking.await
     }
@@ -124,22 +130,21 @@ impl ConnectionShare {
         let (lanes, is_registered) = self.store.show_connections(&self.relay, shown).await?;
         let looks: Vec<_> = lanes.iter().map(|lane| (lane.worker, lane.looks)).collect();
         let absent = others.observer.observe(&looks, self.clock.monotonic());
+        let is_absent =
+            |lane: &SharingLane| absent.contains(&lane.worker) && looks.contains(&(lane.worker, lane.looks));
         let next = |lanes: &[SharingLane]| {
-            let seen = self.seen(lanes, &absent);
+            let seen = self.seen(lanes.iter().filter(|lane| !is_absent(lane)));
             // It may have been given up meanwhile.
             (if asks { next_share(self.connections, self.share(), seen) } else { 0 }, seen)
         };
-        let (mut share, seen) = next(&lanes);
+        let (share, seen) = next(&lanes);
+        others.note(seen, self.connections, self.slots.yields());
         // A worker that was declared dead has nothing.
-        share = if is_registered { share } else { 0 };
-        others.want_all = seen.older + seen.younger >= self.connections;
-        if share > self.share() {
-            let take = |lanes: &[SharingLane]| {
-                share = next(lanes).0.max(self.share());
-                share.max(self.slots.at_work())
-            };
-            self.store.take_connections(&self.relay, self.worker, take).await?;
-        }
+        let share = match share {
+            _ if !is_registered => 0,
+            more if more > self.share() => self.take(|lanes| next(lanes).0).await?,
+            share => share,
+        };
         self.slots.set_share(share);
         if share != before {
             info!(relay = %self.relay, "this worker may use {share} of {} connections", self.connections);
@@ -147,14 +152,27 @@ impl ConnectionShare {
         Ok(shown)
     }
 
+    /// Takes as large a share as `next` makes of what the others use; returns it, or none if that took too long: the others
+    /// may count this lane as absent.
+    async fn take(&self, next: impl Fn(&[SharingLane]) -> u32 + Sync) -> Result<u32, StoreError> {
+        let began = Instant::now();
+        let mut share = 0;
+        let decide = |lanes: &[SharingLane]| {
+            share = next(lanes).max(self.share());
+            share.max(self.slots.at_work())
+        };
+        let is_taken = self.store.take_connections(&self.relay, self.worker, decide).await?;
+        Ok(if is_taken && began.elapsed() < VALID_FOR { share } else { 0 })
+    }
+
     fn share(&self) -> u32 {
         *self.slots.share().borrow()
     }
 
-    /// The other lanes that are there. Workers' ids are in the order of their starts, by their machines' clocks.
-    fn seen(&self, lanes: &[SharingLane], absent: &[WorkerId]) -> OtherLanes {
+    /// What these lanes come to. Workers' ids are in the order of their starts, by their machines' clocks.
+    fn seen<'a>(&self, lanes: impl Iterator<Item = &'a SharingLane>) -> OtherLanes {
         let mut seen = OtherLanes::default();
-        for lane in lanes.iter().filter(|lane| !absent.contains(&lane.worker)) {
+        for lane in lanes {
             seen.connections = seen.connections.saturating_add(lane.connections);
             if lane.asks {
                 *(if lane.worker < self.worker { &mut seen.older } else { &mut seen.younger }) += 1;
@@ -167,12 +185,20 @@ impl ConnectionShare {
 /// What is known of the other lanes.
 struct Others {
     observer: Observer,
-    /// As many ask as there are connections: the share of one that cannot use it is of use to another one.
-    want_all: bool,
+    /// They stand in for this one, which cannot send: it asks for no share.
+    stand_in: bool,
+}
+
+impl Others {
+    /// They stand in once as many ask as there are connections, so that one may have none, and for as long as one asks.
+    fn note(&mut self, seen: OtherLanes, connections: u32, yields: bool) {
+        let asking = seen.older + seen.younger;
+        self.stand_in = yields && (asking >= connections || (self.stand_in && asking > 0));
+    }
 }
 
 impl Default for Others {
     fn default() -> Self {
-        Self { observer: Observer::new(ABSENT_AFTER), want_all: false }
+        Self { observer: Observer::new(ABSENT_AFTER), stand_in: false }
     }
 }

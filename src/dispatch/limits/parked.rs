@@ -6,10 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::model::ids::TenantId;
 
@@ -21,7 +20,7 @@ const PARKED_MAX: usize = 16;
 pub struct Parked {
     state: Mutex<ParkedState>,
     /// Those that were parked, have their memory now, and have no place.
-    without_place: Arc<AtomicU32>,
+    without_place: watch::Sender<u32>,
     /// Wakes the lane's claims.
     wake: Arc<Notify>,
 }
@@ -43,21 +42,21 @@ pub struct ParkedDelivery<'a> {
 
 /// A delivery in flight that has no place in the lane, until this is dropped.
 #[derive(Debug)]
-pub struct WithoutPlace(Arc<AtomicU32>);
+pub struct WithoutPlace(watch::Sender<u32>);
 
 impl Parked {
     /// None yet. `wake` is notified when a tenant is not left out any more.
     #[must_use]
     pub fn new(wake: Arc<Notify>) -> Self {
-        Self { state: Mutex::default(), without_place: Arc::default(), wake }
+        Self { state: Mutex::default(), without_place: watch::Sender::new(0), wake }
     }
 
     /// Parks a delivery of `tenant`. If too many are, it is to be given back, and `tenant` is left out until half of
-    /// them have gone on.
+    /// them have gone on. Express ones, which are never left out, may be as many again.
     #[must_use]
-    pub fn park<'a>(&'a self, tenant: &'a TenantId) -> Option<ParkedDelivery<'a>> {
+    pub fn park<'a>(&'a self, tenant: &'a TenantId, express: bool) -> Option<ParkedDelivery<'a>> {
         let mut state = self.state.lock();
-        if state.count() >= PARKED_MAX {
+        if state.count() >= if express { 2 * PARKED_MAX } else { PARKED_MAX } {
             state.refused.insert(tenant.clone());
             return None;
         }
@@ -92,14 +91,14 @@ impl Parked {
     /// A delivery goes on that was parked: it takes no place, and counts as in flight until the guard is dropped.
     #[must_use]
     pub fn goes_on(&self) -> WithoutPlace {
-        self.without_place.fetch_add(1, Ordering::Relaxed);
-        WithoutPlace(Arc::clone(&self.without_place))
+        self.without_place.send_modify(|count| *count += 1);
+        WithoutPlace(self.without_place.clone())
     }
 
     /// How many are in flight without a place.
     #[must_use]
-    pub fn without_place(&self) -> u32 {
-        self.without_place.load(Ordering::Relaxed)
+    pub fn without_place(&self) -> watch::Receiver<u32> {
+        self.without_place.subscribe()
     }
 }
 
@@ -130,7 +129,7 @@ impl Drop for ParkedDelivery<'_> {
 
 impl Drop for WithoutPlace {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.send_modify(|count| *count -= 1);
     }
 }
 
@@ -145,7 +144,7 @@ mod tests {
         let (wake, [a, b]) = (Arc::new(Notify::new()), ["a", "b"].map(TenantId::from));
         let parked = Parked::new(Arc::clone(&wake));
         assert!(parked.left_out().is_empty() && !parked.any());
-        let (first, second) = (parked.park(&a), parked.park(&a));
+        let (first, second) = (parked.park(&a, false), parked.park(&a, false));
         assert!(first.is_some() && second.is_some() && parked.any());
         assert_eq!((parked.left_out(), parked.has(&a), parked.has(&b)), (vec![a.clone()], true, false));
         drop(first);
@@ -160,16 +159,16 @@ mod tests {
     fn who_finds_too_many_parked_is_left_out_until_half_of_them_go_on() {
         let (wake, [a, b]) = (Arc::new(Notify::new()), ["a", "b"].map(TenantId::from));
         let parked = Parked::new(Arc::clone(&wake));
-        let mut all: Vec<_> = (0..PARKED_MAX).map(|_| parked.park(&a).expect("not too many")).collect();
-        assert!(parked.park(&b).is_none());
+        let mut all: Vec<_> = (0..PARKED_MAX).map(|_| parked.park(&a, false).expect("not too many")).collect();
+        assert!(parked.park(&b, false).is_none());
+        drop(parked.park(&b, true).expect("a person waits for it"));
         while all.len() > PARKED_MAX / 2 {
             assert!(parked.left_out().contains(&b) && !parked.has(&b));
-            assert!(wake.notified().now_or_never().is_none());
             all.pop();
         }
         assert_eq!(parked.left_out(), std::slice::from_ref(&a));
         assert!(wake.notified().now_or_never().is_some());
-        assert!(parked.park(&b).is_some());
+        assert!(parked.park(&b, false).is_some());
     }
 
     #[test]
@@ -177,8 +176,8 @@ mod tests {
         let parked = Parked::new(Arc::new(Notify::new()));
         let first = parked.goes_on();
         let second = parked.goes_on();
-        assert_eq!(parked.without_place(), 2);
+        assert_eq!(*parked.without_place().borrow(), 2);
         drop((first, second));
-        assert_eq!(parked.without_place(), 0);
+        assert_eq!(*parked.without_place().borrow(), 0);
     }
 }

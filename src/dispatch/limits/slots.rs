@@ -6,7 +6,7 @@
 //! was begun, shows that the relay works. So a refusal waits for that evidence ([`Attempt::refused`]).
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -21,6 +21,12 @@ const REGROW_WITHIN: Duration = Duration::from_mins(1);
 /// How long a refusal waits for evidence, before the relay counts as away.
 const EVIDENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// For so long a lane that cannot send leaves its share to lanes that have none.
+const YIELD_TIME: Duration = Duration::from_mins(10);
+
+/// After so many deliveries in a row without documents a lane cannot send.
+const DOCUMENTS_FAILURES: u32 = 3;
+
 /// The slots of one lane in one worker.
 #[derive(Debug)]
 pub struct Slots {
@@ -30,6 +36,8 @@ pub struct Slots {
     asks: AtomicBool,
     /// Until then it leaves its share to lanes that have none.
     yields_until: Mutex<Option<Timestamp>>,
+    /// How many deliveries in a row failed since their documents could not be reached.
+    documents_failures: AtomicU32,
     /// The slots that have, or may open, a connection.
     at_work: Mutex<BTreeSet<usize>>,
     clock: Clock,
@@ -112,6 +120,7 @@ impl Slots {
             share: watch::Sender::new(share),
             asks: AtomicBool::new(true),
             yields_until: Mutex::default(),
+            documents_failures: AtomicU32::new(0),
             at_work: Mutex::default(),
             clock,
             limit: watch::Sender::new(0),
@@ -159,10 +168,29 @@ impl Slots {
         self.asks.store(asks, Ordering::Relaxed);
     }
 
-    /// The relay cannot be reached from here: for so long the lane leaves its share to lanes that have none, which may
+    /// The relay cannot be reached from here: for a while the lane leaves its share to lanes that have none, which may
     /// reach it.
-    pub fn yield_share(&self, time: Duration) {
-        *self.yields_until.lock() = Some(self.clock.now().plus(time));
+    pub fn relay_failed(&self) {
+        *self.yields_until.lock() = Some(self.clock.now().plus(YIELD_TIME));
+    }
+
+    /// The relay can be reached.
+    pub fn relay_answered(&self) {
+        *self.yields_until.lock() = None;
+    }
+
+    /// The documents of a delivery cannot be reached. If that goes on it is as with the relay.
+    pub fn documents_failed(&self) {
+        if self.documents_failures.fetch_add(1, Ordering::Relaxed) >= DOCUMENTS_FAILURES {
+            self.relay_failed();
+        }
+    }
+
+    /// The documents of a delivery have come.
+    pub fn documents_came(&self) {
+        if self.documents_failures.swap(0, Ordering::Relaxed) > DOCUMENTS_FAILURES {
+            self.relay_answered();
+        }
     }
 
     /// Whether the lane leaves its share to lanes that have none.
@@ -405,10 +433,19 @@ mod tests {
     fn a_share_is_left_to_others_for_a_while() {
         let (slots, clock) = slots(1);
         assert!(!slots.yields());
-        slots.yield_share(Duration::from_secs(20));
+        slots.relay_failed();
         assert!(slots.yields());
-        clock.advance(Duration::from_secs(20));
+        clock.advance(YIELD_TIME);
         assert!(!slots.yields());
+        slots.relay_failed();
+        slots.relay_answered();
+        assert!(!slots.yields());
+        (0..=DOCUMENTS_FAILURES).for_each(|_| slots.documents_failed());
+        assert!(slots.yields());
+        slots.documents_came();
+        assert!(!slots.yields());
+        slots.documents_failed();
+        assert!(!slots.yields(), "once is no sign");
     }
 
     #[tokio::test]

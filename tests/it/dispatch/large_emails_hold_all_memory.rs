@@ -26,7 +26,7 @@ struct Large {
 }
 
 impl Large {
-    /// Many large emails are due, more than the lane has places, and memory is for two or three of them.
+    /// Many large emails are due, more than the lane claims at once, and memory is for two or three of them.
     async fn due(database: TestDatabase, connections: u32) -> Self {
         let gate = Gate::closed();
         let script = Script::new().on_sender("rechnung@acme.example", Step::Dot, Act::Wait(gate.clone()));

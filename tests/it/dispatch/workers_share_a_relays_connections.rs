@@ -286,9 +286,15 @@ async fn one_that_cannot_reach_the_relay_leaves_its_share_to_the_other() {
     let dispatcher = dispatcher.reconfigured(&[default_relay(SECOND, &sink, 1)]);
     let second = join(&dispatcher).await;
     dispatcher.pass_until_concluded().await;
-    assert_eq!(sink.see(|state| [FIRST, SECOND].map(|hello| begun(state, hello))), [0, 6]);
+    // It stays so: the first one does not take it back, and open the breaker again.
+    let opened = dispatcher.database.number("SELECT version FROM relay_state").await;
+    pass(&dispatcher, Duration::from_mins(2)).await;
+    take(&dispatcher, "later-", 6).await;
+    dispatcher.pass_until_concluded().await;
+    assert_eq!(dispatcher.database.number("SELECT version FROM relay_state").await, opened);
+    assert_eq!(sink.see(|state| [FIRST, SECOND].map(|hello| begun(state, hello))), [0, 12]);
     assert_never_more_than(1, &sink);
-    assert_sent(6, &dispatcher, &sink).await;
+    assert_sent(12, &dispatcher, &sink).await;
     first.stop().await;
     second.stop().await;
     dispatcher.finish().await;

@@ -40,11 +40,11 @@ async fn each_sees_what_the_others_use(database: TestDatabase) {
         seen = others.to_vec();
         4
     };
-    database.store.take_connections(&relay(), first, take).await.expect("answered");
+    assert!(database.store.take_connections(&relay(), first, take).await.expect("answered"));
     assert_eq!(seen, [lane(second, 0, true, 0)]);
-    assert_eq!(show(&database, second, 0, true).await.0, [lane(first, 4, true, 1)]);
+    assert_eq!(show(&database, second, 0, true).await.0, [lane(first, 4, true, 2)]);
     show(&database, first, 3, false).await;
-    assert_eq!(show(&database, second, 0, true).await.0, [lane(first, 3, false, 2)]);
+    assert_eq!(show(&database, second, 0, true).await.0, [lane(first, 3, false, 3)]);
     database.store.remove_worker(first).await.expect("answered");
     assert!(!show(&database, first, 4, true).await.1, "it is called dead");
     assert_eq!(show(&database, second, 0, true).await, (Vec::new(), true));

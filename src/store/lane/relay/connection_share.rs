@@ -32,7 +32,7 @@ impl SharingLane {
 }
 
 impl Store {
-    /// Shows what the lane of `own.worker` uses, no more than before, and counts its look; returns the relay's lanes in
+    /// Shows what the lane of `own.worker` uses, and counts its look; returns the relay's lanes in
     /// the other workers, and whether there is such a lane: there is none when the worker was declared dead.
     pub async fn show_connections(
         &self,
@@ -51,13 +51,13 @@ impl Store {
     }
 
     /// Shows that the lane of `worker` uses as many connections as `decide` makes of the relay's lanes in the other
-    /// workers. Meanwhile no other lane of the relay takes any.
+    /// workers. Meanwhile no other lane of the relay takes any. Says whether there is such a lane.
     pub async fn take_connections(
         &self,
         relay: &RelayName,
         worker: WorkerId,
         decide: impl FnOnce(&[SharingLane]) -> u32 + Send,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         // What a worker that stands still meanwhile holds up, the server ends soon.
         sql("SELECT 1 AS one {postgres:, set_config('idle_in_transaction_session_timeout', '3s', TRUE) AS timeout}")
@@ -68,13 +68,15 @@ impl Store {
             .await?;
         // By a statement of its own: what the first one sees is older than the lock that it had to wait for.
         let others = other_lanes(&mut transaction, relay, worker).await?;
-        sql("UPDATE worker_relay SET connections = $3 WHERE relay = $1 AND worker_id = $2")
-            .bind(relay)
-            .bind(worker)
-            .bind(decide(&others))
-            .run(&mut transaction)
-            .await?;
-        transaction.commit().await
+        let taken = sql("UPDATE worker_relay SET connections = $3, looks = looks + 1
+            WHERE relay = $1 AND worker_id = $2")
+        .bind(relay)
+        .bind(worker)
+        .bind(decide(&others))
+        .run(&mut transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(taken > 0)
     }
 }
 
