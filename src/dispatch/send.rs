@@ -160,7 +160,8 @@ impl SmtpWorkers {
             biased;
             () = self.stop.cancelled() => None,
             _ = limit.wait_for(|limit| *limit <= index) => None,
-            () = self.rate.turn() => Some(()),
+            // After a time in which this worker or its database stood still, the share is not what it was.
+            () = self.rate.turn() => (!self.slots.is_expired()).then_some(()),
         }
     }
 

@@ -261,6 +261,10 @@ impl RelayGate {
             if state.breaker == BreakerState::HalfOpen && self.is_mine(&state, now) {
                 // Those that have connections try the relay.
                 self.change(breaker_row::probed_at_once(state, now)).await?;
+            } else if state.breaker == BreakerState::Open && state.probe_worker == Some(self.worker) {
+                // Another worker has the share that this one could not use: it need not wait for the next probe.
+                let state = breaker_row::probed_at_once(state, now);
+                self.change(RelayState { probe_worker: None, ..state }).await?;
             }
             return Ok(());
         }

@@ -27,9 +27,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How soon it looks again after its share or its use has changed: others wait for what it has given back.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// A lane that has not looked for so long is not counted.
-const ABSENT_AFTER: Duration = Duration::from_secs(5);
+const ABSENT_AFTER: Duration = Duration::from_secs(7);
 /// A share is valid for so long from the beginning of the last look, by the machine's time.
-const VALID_FOR: Duration = Duration::from_secs(4);
+const VALID_FOR: Duration = Duration::from_secs(6);
 
 /// The share of one lane in one worker.
 pub struct ConnectionShare {
@@ -67,24 +67,22 @@ impl ConnectionShare {
 
     async fn keep_looking(&self, pulse: &Pulse, drains: &CancellationToken) {
         let mut others = Others::default();
-        let mut looked_at = Instant::now();
         let (mut shown, mut rest, mut is_failing) = (None, LOOK_AGAIN, false);
         loop {
             others.stand_in &= self.slots.yields();
             let asks = self.slots.asks() && !drains.is_cancelled() && !others.stand_in;
-            let began = Instant::now();
-            match pulse.during(self.look_in_time(&mut others, asks, looked_at)).await {
+            match pulse.during(self.look_in_time(&mut others, asks)).await {
                 Ok(now) => {
                     let now = (now, self.share());
                     rest = if shown == Some(now) { (rest * 2).min(LOOK) } else { LOOK_AGAIN };
-                    (shown, looked_at, is_failing) = (Some(now), began, false);
+                    (shown, is_failing) = (Some(now), false);
                 }
                 Err(error) => {
                     // No lane can look while the database is away, so standing still proves nothing.
                     others.observer.forget();
                     rest = LOOK_AGAIN;
-                    if looked_at.elapsed() >= VALID_FOR {
-                        self.slots.set_share(0);
+                    if self.slots.is_expired() {
+                        self.give_up();
                         rest = LOOK;
                     }
                     if !std::mem::replace(&mut is_failing, true) {
@@ -103,20 +101,21 @@ impl ConnectionShare {
         }
     }
 
-    /// Looks at the other lanes. If that takes too long after the look that began at `looked_at`, the share is given up:
-    /// the others may count this lane as absent.
-    async fn look_in_time(
-        &self,
-        others: &mut Others,
-        asks: bool,
-        looked_at: Instant,
-    ) -> Result<SharingLane, StoreError> {
+    /// Looks at the other lanes. If that takes longer than the share is valid, it is given up: the others may count this
+    /// lane as absent.
+    async fn look_in_time(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
+        let expired = async {
+            match self.slots.valid_until() {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
         // Boxed: it is large, and there is one a second.
         let mut looking = Box::pin(self.look(others, asks));
         tokio::select! {
             biased;
             looked = &mut looking => return looked,
-            () = sleep_until(looked_at + VALID_FOR) => self.slots.set_share(0),
+            () = expired => self.give_up(),
         }
         looking.await
     }
@@ -124,7 +123,7 @@ impl ConnectionShare {
     /// Shows the other lanes what this one uses, looks at what they use, and takes the share that is this one's; returns
     /// what it has shown.
     async fn look(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
-        let before = self.share();
+        let (before, began) = (self.share(), Instant::now());
         // Slots that begin to work after this have seen the share.
         let shown = SharingLane { worker: self.worker, connections: before.max(self.slots.at_work()), asks, looks: 0 };
         let (lanes, is_registered) = self.store.show_connections(&self.relay, shown).await?;
@@ -145,6 +144,8 @@ impl ConnectionShare {
             more if more > self.share() => self.take(|lanes| next(lanes).0).await?,
             share => share,
         };
+        // Without others nobody takes it, however slow the database is.
+        self.slots.set_valid_until((seen != OtherLanes::default()).then(|| began + VALID_FOR));
         self.slots.set_share(share);
         if share != before {
             info!(relay = %self.relay, "this worker may use {share} of {} connections", self.connections);
@@ -163,6 +164,13 @@ impl ConnectionShare {
         };
         let is_taken = self.store.take_connections(&self.relay, self.worker, decide).await?;
         Ok(if is_taken && began.elapsed() < VALID_FOR { share } else { 0 })
+    }
+
+    fn give_up(&self) {
+        if self.share() > 0 {
+            info!(relay = %self.relay, "the database is too slow, or away: this worker leaves the connections to others");
+            self.slots.set_share(0);
+        }
     }
 
     fn share(&self) -> u32 {

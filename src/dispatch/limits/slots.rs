@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::idle::IdleConnections;
 use crate::clock::{Clock, Timestamp};
@@ -32,6 +33,8 @@ const DOCUMENTS_FAILURES: u32 = 3;
 pub struct Slots {
     /// This worker's share of the relay's connections.
     share: watch::Sender<u32>,
+    /// Until when it is valid, by the machine's time; for good if there is no other worker.
+    valid_until: Mutex<Option<Instant>>,
     /// The lane asks for a share.
     asks: AtomicBool,
     /// Until then it leaves its share to lanes that have none.
@@ -118,6 +121,7 @@ impl Slots {
     pub fn new(share: u32, clock: Clock) -> Self {
         let slots = Self {
             share: watch::Sender::new(share),
+            valid_until: Mutex::default(),
             asks: AtomicBool::new(true),
             yields_until: Mutex::default(),
             documents_failures: AtomicU32::new(0),
@@ -142,6 +146,22 @@ impl Slots {
     #[must_use]
     pub fn share(&self) -> watch::Receiver<u32> {
         self.share.subscribe()
+    }
+
+    /// Until when the share is valid if it is not confirmed before; for good without a time.
+    pub fn set_valid_until(&self, until: Option<Instant>) {
+        *self.valid_until.lock() = until;
+    }
+
+    #[must_use]
+    pub fn valid_until(&self) -> Option<Instant> {
+        *self.valid_until.lock()
+    }
+
+    /// Whether others may have taken the share by now, since it was not confirmed for too long.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.valid_until.lock().is_some_and(|until| Instant::now() >= until)
     }
 
     /// Whether this worker may use any connection.

@@ -39,15 +39,16 @@ impl Store {
         relay: &RelayName,
         own: SharingLane,
     ) -> Result<(Vec<SharingLane>, bool), StoreError> {
+        let mut connection = self.write().await?;
         let shown = sql("UPDATE worker_relay SET connections = $3, asks = $4, looks = looks + 1
             WHERE relay = $1 AND worker_id = $2")
         .bind(relay)
         .bind(own.worker)
         .bind(own.connections)
         .bind(own.asks)
-        .run(&mut self.write().await?)
+        .run(&mut connection)
         .await?;
-        Ok((other_lanes(&mut self.read().await?, relay, own.worker).await?, shown > 0))
+        Ok((other_lanes(&mut connection, relay, own.worker).await?, shown > 0))
     }
 
     /// Shows that the lane of `worker` uses as many connections as `decide` makes of the relay's lanes in the other
