@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -106,7 +106,7 @@ impl ConnectionShare {
     async fn look_in_time(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
         let expired = async {
             match self.slots.valid_until() {
-                Some(until) => sleep_until(until).await,
+                Some(until) => sleep(until.saturating_sub(self.clock.monotonic())).await,
                 None => std::future::pending().await,
             }
         };
@@ -123,7 +123,7 @@ impl ConnectionShare {
     /// Shows the other lanes what this one uses, looks at what they use, and takes the share that is this one's; returns
     /// what it has shown.
     async fn look(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
-        let (before, began) = (self.share(), Instant::now());
+        let (before, began) = (self.share(), self.clock.monotonic());
         // Slots that begin to work after this have seen the share.
         let shown = SharingLane { worker: self.worker, connections: before.max(self.slots.at_work()), asks, looks: 0 };
         let (lanes, is_registered) = self.store.show_connections(&self.relay, shown).await?;

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::idle::IdleConnections;
 use crate::clock::{Clock, Timestamp};
@@ -33,8 +32,8 @@ const DOCUMENTS_FAILURES: u32 = 3;
 pub struct Slots {
     /// This worker's share of the relay's connections.
     share: watch::Sender<u32>,
-    /// Until when it is valid, by the machine's time; for good if there is no other worker.
-    valid_until: Mutex<Option<Instant>>,
+    /// Until when it is valid, by the clock's monotonic time; for good if there is no other worker.
+    valid_until: Mutex<Option<Duration>>,
     /// The lane asks for a share.
     asks: AtomicBool,
     /// Until then it leaves its share to lanes that have none.
@@ -149,19 +148,19 @@ impl Slots {
     }
 
     /// Until when the share is valid if it is not confirmed before; for good without a time.
-    pub fn set_valid_until(&self, until: Option<Instant>) {
+    pub fn set_valid_until(&self, until: Option<Duration>) {
         *self.valid_until.lock() = until;
     }
 
     #[must_use]
-    pub fn valid_until(&self) -> Option<Instant> {
+    pub fn valid_until(&self) -> Option<Duration> {
         *self.valid_until.lock()
     }
 
     /// Whether others may have taken the share by now, since it was not confirmed for too long.
     #[must_use]
     pub fn is_expired(&self) -> bool {
-        self.valid_until.lock().is_some_and(|until| Instant::now() >= until)
+        self.valid_until.lock().is_some_and(|until| self.clock.monotonic() >= until)
     }
 
     /// Whether this worker may use any connection.

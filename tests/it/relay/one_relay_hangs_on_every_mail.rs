@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::database::{TestDatabase, on_both_databases};
 use crate::harness::dispatcher::Dispatcher;
 use crate::harness::relay::relay;
-use crate::harness::sink::{Act, Script, Sink, Step};
+use crate::harness::sink::{Act, Script, Sink, SinkState, Step};
 
 on_both_databases!(the_other_relays_mail_goes_out, large_mails_that_hang_do_not_take_the_others_memory);
 
@@ -97,7 +97,9 @@ async fn with_two_workers_it_is_the_same() {
     relays.take_hanging(50, 1_000).await;
     relays.dispatcher.start();
     let other = relays.dispatcher.start_mortal().await;
-    relays.hanging.wait_for("every connection hanging", |state| state.count(Step::Data) >= 4).await;
+    // The workers need a look or two to divide the connections.
+    let hanging = |state: &SinkState| state.count(Step::Data) >= 4;
+    relays.dispatcher.pass_until_seen(&relays.hanging, "every connection hanging", hanging).await;
     relays.assert_the_others_go_out().await;
     relays.hanging.go_away().await;
     other.stop().await;
