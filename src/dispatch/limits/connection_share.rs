@@ -1,4 +1,4 @@
-//! This worker's share of one relay's connections, settled with the other workers that send by it.
+//! This worker's share of one relay's connections, which the workers that send by it divide among themselves.
 //!
 //! Each lane has a row that says how many connections it uses, and looks at the rows of the others every second. A share
 //! becomes smaller at once, and larger only by what the others have given back: so all together never use more
@@ -123,10 +123,15 @@ impl ConnectionShare {
     /// Shows the other lanes what this one uses, looks at what they use, and takes the share that is this one's; returns
     /// what it has shown.
     async fn look(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
-        let (before, began) = (self.share(), self.clock.monotonic());
+        let began = self.clock.monotonic();
         // Slots that begin to work after this have seen the share.
-        let shown = SharingLane { worker: self.worker, connections: before.max(self.slots.at_work()), asks, looks: 0 };
+        let connections = self.share().max(self.slots.at_work());
+        let shown = SharingLane { worker: self.worker, connections, asks, looks: 0 };
         let (lanes, is_registered) = self.store.show_connections(&self.relay, shown).await?;
+        if self.clock.monotonic().saturating_sub(began) >= VALID_FOR {
+            // The others may have waited for the database as long as this one: that they stood still proves nothing.
+            others.observer.forget();
+        }
         let looks: Vec<_> = lanes.iter().map(|lane| (lane.worker, lane.looks)).collect();
         let absent = others.observer.observe(&looks, self.clock.monotonic());
         let is_absent =
@@ -146,6 +151,8 @@ impl ConnectionShare {
         };
         // Without others nobody takes it, however slow the database is.
         self.slots.set_valid_until((seen != OtherLanes::default()).then(|| began + VALID_FOR));
+        // After the look: it may have been given up meanwhile.
+        let before = self.share();
         self.slots.set_share(share);
         if share != before {
             info!(relay = %self.relay, "this worker may use {share} of {} connections", self.connections);

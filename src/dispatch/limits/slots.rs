@@ -152,6 +152,7 @@ impl Slots {
         *self.valid_until.lock() = until;
     }
 
+    /// As it was set last.
     #[must_use]
     pub fn valid_until(&self) -> Option<Duration> {
         *self.valid_until.lock()
