@@ -160,8 +160,19 @@ impl SmtpWorkers {
             biased;
             () = self.stop.cancelled() => None,
             _ = limit.wait_for(|limit| *limit <= index) => None,
-            // After a time in which this worker or its database stood still, the share is not what it was.
-            () = self.rate.turn() => (!self.slots.is_expired()).then_some(()),
+            () = self.turn_by_rate() => Some(()),
+        }
+    }
+
+    /// Waits for a turn while the share is valid: after a time in which this worker or its database stood still, it may
+    /// not be what it was, and a turn from before does not count.
+    async fn turn_by_rate(&self) {
+        loop {
+            self.slots.confirmed().await;
+            self.rate.turn().await;
+            if !self.slots.is_expired() {
+                return;
+            }
         }
     }
 

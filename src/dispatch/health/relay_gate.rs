@@ -259,6 +259,10 @@ impl RelayGate {
         }
         if !self.slots.has_share() {
             if state.breaker == BreakerState::HalfOpen && self.is_mine(&state, now) {
+                if self.counts().trial.under_way() > 0 {
+                    // The relay may answer it yet: nobody else tries it meanwhile.
+                    return self.keep_trial(state, now).await;
+                }
                 // Those that have connections try the relay.
                 self.change(breaker_row::probed_at_once(state, now)).await?;
             } else if state.breaker == BreakerState::Open && state.probe_worker == Some(self.worker) {

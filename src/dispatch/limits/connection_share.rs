@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -28,8 +28,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// A lane that has not looked for so long is not counted.
 const ABSENT_AFTER: Duration = Duration::from_secs(7);
-/// A share is valid for so long from the beginning of the last look, by the machine's time.
+/// A share is valid for so long from the beginning of the last look.
 const VALID_FOR: Duration = Duration::from_secs(6);
+/// Without others it is valid for so long from the end of the last look at least: until after the next one has begun.
+const LONE_VALID_FOR: Duration = Duration::from_secs(2);
 
 /// The share of one lane in one worker.
 pub struct ConnectionShare {
@@ -81,7 +83,7 @@ impl ConnectionShare {
                     // No lane can look while the database is away, so standing still proves nothing.
                     others.observer.forget();
                     rest = LOOK_AGAIN;
-                    if self.slots.is_expired() {
+                    if others.any && self.slots.is_expired() {
                         self.give_up();
                         rest = LOOK;
                     }
@@ -102,11 +104,12 @@ impl ConnectionShare {
     }
 
     /// Looks at the other lanes. If that takes longer than the share is valid, it is given up: the others may count this
-    /// lane as absent.
+    /// lane as absent. Without others the slots wait.
     async fn look_in_time(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
+        let any = others.any;
         let expired = async {
-            match self.slots.valid_until() {
-                Some(until) => sleep(until.saturating_sub(self.clock.monotonic())).await,
+            match self.slots.valid_until().filter(|_| any) {
+                Some(until) => self.clock.sleep(until.saturating_sub(self.clock.monotonic())).await,
                 None => std::future::pending().await,
             }
         };
@@ -124,6 +127,10 @@ impl ConnectionShare {
     /// what it has shown.
     async fn look(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
         let began = self.clock.monotonic();
+        // Others may have come meanwhile and taken what had expired.
+        let was_expired = self.slots.is_expired();
+        // It may be given up during the look.
+        let current = || if was_expired { 0 } else { self.share() };
         // Slots that begin to work after this have seen the share.
         let connections = self.share().max(self.slots.at_work());
         let shown = SharingLane { worker: self.worker, connections, asks, looks: 0 };
@@ -138,39 +145,41 @@ impl ConnectionShare {
             |lane: &SharingLane| absent.contains(&lane.worker) && looks.contains(&(lane.worker, lane.looks));
         let next = |lanes: &[SharingLane]| {
             let seen = self.seen(lanes.iter().filter(|lane| !is_absent(lane)));
-            // It may have been given up meanwhile.
-            (if asks { next_share(self.connections, self.share(), seen) } else { 0 }, seen)
+            (if asks { next_share(self.connections, current(), seen) } else { 0 }, seen)
         };
         let (share, seen) = next(&lanes);
         others.note(seen, self.connections, self.slots.yields());
         // A worker that was declared dead has nothing.
         let share = match share {
             _ if !is_registered => 0,
-            more if more > self.share() => self.take(|lanes| next(lanes).0).await?,
+            more if more > current() => self.take(|lanes| next(lanes).0.max(current()), others.any).await?,
             share => share,
         };
-        // Without others nobody takes it, however slow the database is.
-        self.slots.set_valid_until((seen != OtherLanes::default()).then(|| began + VALID_FOR));
-        // After the look: it may have been given up meanwhile.
+        // Before it is valid again: slots that wait for that see the new one.
         let before = self.share();
         self.slots.set_share(share);
+        let valid_until = began + VALID_FOR;
+        // Without others nobody has taken it during the look, however slow the database is.
+        let valid_until =
+            if others.any { valid_until } else { valid_until.max(self.clock.monotonic() + LONE_VALID_FOR) };
+        self.slots.set_valid_until(Some(valid_until));
         if share != before {
             info!(relay = %self.relay, "this worker may use {share} of {} connections", self.connections);
         }
         Ok(shown)
     }
 
-    /// Takes as large a share as `next` makes of what the others use; returns it, or none if that took too long: the others
-    /// may count this lane as absent.
-    async fn take(&self, next: impl Fn(&[SharingLane]) -> u32 + Sync) -> Result<u32, StoreError> {
+    /// Takes as large a share as `next` makes of what the others use, if there are any; returns it, or none if that took
+    /// too long: the others may count this lane as absent.
+    async fn take(&self, next: impl Fn(&[SharingLane]) -> u32 + Sync, any: bool) -> Result<u32, StoreError> {
         let began = Instant::now();
         let mut share = 0;
         let decide = |lanes: &[SharingLane]| {
-            share = next(lanes).max(self.share());
+            share = next(lanes);
             share.max(self.slots.at_work())
         };
         let is_taken = self.store.take_connections(&self.relay, self.worker, decide).await?;
-        Ok(if is_taken && began.elapsed() < VALID_FOR { share } else { 0 })
+        Ok(if is_taken && (!any || began.elapsed() < VALID_FOR) { share } else { 0 })
     }
 
     fn give_up(&self) {
@@ -200,6 +209,8 @@ impl ConnectionShare {
 /// What is known of the other lanes.
 struct Others {
     observer: Observer,
+    /// The last look has seen any.
+    any: bool,
     /// They stand in for this one, which cannot send: it asks for no share.
     stand_in: bool,
 }
@@ -207,6 +218,7 @@ struct Others {
 impl Others {
     /// They stand in once as many ask as there are connections, so that one may have none, and for as long as one asks.
     fn note(&mut self, seen: OtherLanes, connections: u32, yields: bool) {
+        self.any = seen != OtherLanes::default();
         let asking = seen.older + seen.younger;
         self.stand_in = yields && (asking >= connections || (self.stand_in && asking > 0));
     }
@@ -214,6 +226,6 @@ impl Others {
 
 impl Default for Others {
     fn default() -> Self {
-        Self { observer: Observer::new(ABSENT_AFTER), stand_in: false }
+        Self { observer: Observer::new(ABSENT_AFTER), any: false, stand_in: false }
     }
 }

@@ -32,8 +32,8 @@ const DOCUMENTS_FAILURES: u32 = 3;
 pub struct Slots {
     /// This worker's share of the relay's connections.
     share: watch::Sender<u32>,
-    /// Until when it is valid, by the clock's monotonic time; for good if there is no other worker.
-    valid_until: Mutex<Option<Duration>>,
+    /// Until when it is valid, by the clock's monotonic time; for good if there cannot be another worker.
+    valid_until: watch::Sender<Option<Duration>>,
     /// The lane asks for a share.
     asks: AtomicBool,
     /// Until then it leaves its share to lanes that have none.
@@ -120,7 +120,7 @@ impl Slots {
     pub fn new(share: u32, clock: Clock) -> Self {
         let slots = Self {
             share: watch::Sender::new(share),
-            valid_until: Mutex::default(),
+            valid_until: watch::Sender::default(),
             asks: AtomicBool::new(true),
             yields_until: Mutex::default(),
             documents_failures: AtomicU32::new(0),
@@ -149,19 +149,28 @@ impl Slots {
 
     /// Until when the share is valid if it is not confirmed before; for good without a time.
     pub fn set_valid_until(&self, until: Option<Duration>) {
-        *self.valid_until.lock() = until;
+        self.valid_until.send_replace(until);
     }
 
     /// As it was set last.
     #[must_use]
     pub fn valid_until(&self) -> Option<Duration> {
-        *self.valid_until.lock()
+        *self.valid_until.borrow()
     }
 
     /// Whether others may have taken the share by now, since it was not confirmed for too long.
     #[must_use]
     pub fn is_expired(&self) -> bool {
-        self.valid_until.lock().is_some_and(|until| self.clock.monotonic() >= until)
+        self.valid_until().is_some_and(|until| self.clock.monotonic() >= until)
+    }
+
+    /// Waits until an expired share is confirmed.
+    pub async fn confirmed(&self) {
+        let mut valid_until = self.valid_until.subscribe();
+        while self.is_expired() {
+            // The sender lives in `self`, so waiting cannot fail.
+            let _ = valid_until.changed().await;
+        }
     }
 
     /// Whether this worker may use any connection.

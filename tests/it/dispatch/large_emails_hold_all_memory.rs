@@ -17,6 +17,7 @@ on_both_databases!(another_tenants_link_goes_out, with_many_connections_it_is_th
 const FOR_EVER: Duration = Duration::from_mins(10);
 const HANGING: usize = 2;
 const LANE: &str = "SELECT COUNT(*) FROM lane_entry";
+const LANE_ROWS: &str = "SELECT delivery_id FROM lane_entry";
 
 struct Large {
     sink: Sink,
@@ -107,5 +108,27 @@ async fn a_worker_that_stops_gives_back_at_once_what_waits() {
     let sent = i64::try_from(large.sink.mails().len()).expect("few");
     assert!(sent > 0, "what was on the wire was finished");
     assert_eq!(large.rows("state = 'due'").await, i64::try_from(large.count).expect("few") - sent);
+    large.dispatcher.finish().await;
+}
+
+/// Until it is claimed again, people can cancel it. It is not tried thereby, and is sent in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_minutes_is_given_back() {
+    let mut large = Large::due(TestDatabase::postgres().await, 16).await;
+    large.dispatcher.start();
+    large.wait_until_they_hang().await;
+    let waits =
+        format!("SELECT COUNT(*) FROM ({LANE_ROWS} WHERE state = 'sending' AND NOT data_started LIMIT 1) AS row");
+    large.dispatcher.wait_until(&waits, 1).await;
+    let began = large.dispatcher.database.clock.now();
+    let again = format!("SELECT COUNT(*) FROM ({LANE_ROWS} WHERE claim > 1 AND NOT data_started LIMIT 1) AS row");
+    large.dispatcher.pass_until(&again, 1).await;
+    let passed = large.dispatcher.database.clock.now().since(began);
+    assert!((Duration::from_mins(5)..Duration::from_mins(6)).contains(&passed), "it was given back after {passed:?}");
+    assert_eq!(large.rows("attempts > 0 OR takeovers > 0").await, 0);
+
+    large.gate.open();
+    large.dispatcher.pass_until(LANE, 0).await;
+    assert_eq!(large.sink.mails_and_data_phases(), (large.count, large.count), "each is sent once");
     large.dispatcher.finish().await;
 }

@@ -14,8 +14,8 @@ use crate::harness::relay::{TestRelay, relay};
 use crate::harness::sink::{Act, Gate, Script, Sink, SinkState, Step};
 
 /// What the workers say in EHLO, from the oldest on.
-const FIRST: &str = "first.example";
-const SECOND: &str = "second.example";
+pub(super) const FIRST: &str = "first.example";
+pub(super) const SECOND: &str = "second.example";
 const THIRD: &str = "third.example";
 
 const IN_LANES: &str = "SELECT COUNT(*) FROM lane_entry";
@@ -32,23 +32,23 @@ fn known_as(hello: &str, relay: TestRelay) -> TestRelay {
     })
 }
 
-fn default_relay(hello: &str, sink: &Sink, connections: u32) -> TestRelay {
+pub(super) fn default_relay(hello: &str, sink: &Sink, connections: u32) -> TestRelay {
     known_as(hello, relay("default", sink).connections(connections))
 }
 
-async fn take(dispatcher: &Dispatcher, prefix: &str, count: usize) {
+pub(super) async fn take(dispatcher: &Dispatcher, prefix: &str, count: usize) {
     let events: Vec<_> = (0..count).map(|n| dispatcher.event(&format!("{prefix}{n:03}"), "C-1")).collect();
     dispatcher.take(&events).await;
 }
 
 /// Starts a worker that is younger than those that run: their ids begin with the moment at which they were made.
-async fn join(dispatcher: &Dispatcher) -> Mortal {
+pub(super) async fn join(dispatcher: &Dispatcher) -> Mortal {
     dispatcher.step().await;
     dispatcher.start_mortal().await
 }
 
 /// Lets time pass, no faster than each lane looks at the others: a lane that the machine holds up is not absent.
-async fn pass(dispatcher: &Dispatcher, time: Duration) {
+pub(super) async fn pass(dispatcher: &Dispatcher, time: Duration) {
     let (database, clock) = (&dispatcher.database, &dispatcher.database.clock);
     let began = clock.now();
     while clock.now().since(began) < time {
@@ -65,7 +65,7 @@ async fn pass(dispatcher: &Dispatcher, time: Duration) {
 }
 
 /// How many messages this worker has begun.
-fn begun(state: &SinkState, hello: &str) -> usize {
+pub(super) fn begun(state: &SinkState, hello: &str) -> usize {
     let greeting = format!("EHLO {hello}");
     let greeted = state.commands.iter().filter(|command| command.line == greeting);
     let connections: BTreeSet<usize> = greeted.map(|command| command.connection).collect();
@@ -73,7 +73,7 @@ fn begun(state: &SinkState, hello: &str) -> usize {
 }
 
 /// The relay never had more connections, or messages under way, than so many.
-fn assert_never_more_than(connections: usize, sink: &Sink) {
+pub(super) fn assert_never_more_than(connections: usize, sink: &Sink) {
     sink.see(|state| {
         assert!(state.open_max <= connections, "{} connections at once", state.open_max);
         let under_way = state.loads.iter().map(|load| load.under_way).max().unwrap_or(0);
@@ -82,7 +82,7 @@ fn assert_never_more_than(connections: usize, sink: &Sink) {
 }
 
 /// All of these were sent, each once and at its first attempt.
-async fn assert_sent(count: usize, dispatcher: &Dispatcher, sink: &Sink) {
+pub(super) async fn assert_sent(count: usize, dispatcher: &Dispatcher, sink: &Sink) {
     let sent = "SELECT COUNT(*) FROM delivery WHERE concluded = 'sent' AND attempts = 1";
     let sent = dispatcher.database.number(sent).await;
     assert_eq!((usize::try_from(sent).expect("not negative"), sink.mails_and_data_phases()), (count, (count, count)));
