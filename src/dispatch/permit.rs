@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::batcher::Batcher;
+use super::limits::slots::Slots;
 use super::prepare::Prepared;
 use crate::backoff::Delays;
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ pub fn is_outdated(prepared: &Prepared, clock: &Clock) -> bool {
 pub struct PermitRequest<'a> {
     starter: &'a PermitBatcher,
     start: DataPermitRequest,
+    slots: &'a Slots,
     clock: &'a Clock,
     /// The mail, whose age counts; none if it goes out however old it is.
     ages: Option<&'a Prepared>,
@@ -48,6 +50,8 @@ pub enum PermitAnswer {
     Unasked,
     /// It was not asked, because the message has grown too old meanwhile: compose it again.
     Outdated,
+    /// It was not asked: while this worker stood still, others have taken its share of the relay's connections.
+    ShareLost,
     /// DATA may start.
     Started,
     /// The settings or the customer changed since the decision, or `expires_at` passed: decide again.
@@ -70,10 +74,11 @@ const LOCKED_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration
 
 impl<'a> PermitRequest<'a> {
     /// A permit that has not been asked for yet.
-    pub fn new(starter: &'a PermitBatcher, start: DataPermitRequest, clock: &'a Clock) -> Self {
+    pub fn new(starter: &'a PermitBatcher, start: DataPermitRequest, slots: &'a Slots, clock: &'a Clock) -> Self {
         Self {
             starter,
             start,
+            slots,
             clock,
             ages: None,
             answer: PermitAnswer::Unasked,
@@ -118,6 +123,10 @@ impl DataPermit for PermitRequest<'_> {
     async fn permit(&mut self) -> Permit {
         // Asked anew after a reused connection broke before its 354: the settings may have changed meanwhile.
         failpoint::reach(Failpoint::BeforeDataStart);
+        if !self.started && self.slots.is_expired() && !self.slots.is_confirmed().await {
+            self.answer = PermitAnswer::ShareLost;
+            return Permit::Withdraw;
+        }
         // Once started, its Date is recorded, and it stays as it is.
         if !self.started && self.ages.is_some_and(|prepared| is_outdated(prepared, self.clock)) {
             self.answer = PermitAnswer::Outdated;

@@ -208,9 +208,7 @@ impl SmtpWorkers {
         if self.recorder.holds(&owned.claimed, &prepared).await {
             return connection;
         }
-        let permit =
-            PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &delivery, &prepared), &self.clock);
-        let permit = permit.unless_outdated(&prepared);
+        let permit = self.permit(&owned.claimed, &delivery, &prepared).unless_outdated(&prepared);
         let (mut result, mut connection) = self.attempt(&owned, &prepared, connection, permit, &passing).await;
         if matches!(result, SubmitResult::Outdated) {
             if let Err(result) = self.compose_again(&owned, &delivery, &mut prepared).await {
@@ -218,8 +216,7 @@ impl SmtpWorkers {
                 return connection;
             }
             // This one goes whatever its age: a relay that always takes that long to come to DATA gets its mail too.
-            let permit =
-                PermitRequest::new(&self.starter, self.data_start(&owned.claimed, &delivery, &prepared), &self.clock);
+            let permit = self.permit(&owned.claimed, &delivery, &prepared);
             (result, connection) = self.attempt(&owned, &prepared, connection, permit, &passing).await;
         }
         self.conclude(owned, &delivery, Some(&prepared), result).await;
@@ -350,9 +347,9 @@ impl SmtpWorkers {
         (submit_result(prepared, submission, permit), connection)
     }
 
-    fn data_start(&self, claimed: &Claimed, delivery: &DeliveryContext, prepared: &Prepared) -> DataPermitRequest {
+    fn permit(&self, claimed: &Claimed, delivery: &DeliveryContext, prepared: &Prepared) -> PermitRequest<'_> {
         let decided = &prepared.decided;
-        DataPermitRequest {
+        let start = DataPermitRequest {
             fence: claimed.fence(self.worker),
             tenant: claimed.tenant.clone(),
             customer: claimed.customer.clone(),
@@ -364,7 +361,8 @@ impl SmtpWorkers {
             message_sha256: prepared.mail.sha256,
             message_date: prepared.mail.date,
             link: prepared.link.as_ref().map(|token| token.link(delivery.root, self.clock.now())),
-        }
+        };
+        PermitRequest::new(&self.starter, start, &self.slots, &self.clock)
     }
 
     async fn connect(&self) -> Result<RelayConnection, NoConnection> {

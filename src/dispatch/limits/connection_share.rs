@@ -30,8 +30,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 const ABSENT_AFTER: Duration = Duration::from_secs(7);
 /// A share is valid for so long from the beginning of the last look.
 const VALID_FOR: Duration = Duration::from_secs(6);
-/// Without others it is valid for so long from the end of the last look at least: until after the next one has begun.
+/// Without others it is valid at least until another look that takes as long as the last one may have ended: that begins
+/// within [`LOOK`].
 const LONE_VALID_FOR: Duration = Duration::from_secs(2);
+/// A look that takes longer, or twice as long as the last one, is broken off.
+const LOOK_LIMIT: Duration = VALID_FOR;
+/// Longer than any look takes: before that the database's own deadlines end it.
+const LOOK_LIMIT_MAX: Duration = Duration::from_mins(2);
 
 /// The share of one lane in one worker.
 pub struct ConnectionShare {
@@ -74,7 +79,9 @@ impl ConnectionShare {
             others.stand_in &= self.slots.yields();
             let asks = self.slots.asks() && !drains.is_cancelled() && !others.stand_in;
             match pulse.during(self.look_in_time(&mut others, asks)).await {
-                Ok(now) => {
+                // It has taken its time already.
+                Ok(None) => continue,
+                Ok(Some(now)) => {
                     let now = (now, self.share());
                     rest = if shown == Some(now) { (rest * 2).min(LOOK) } else { LOOK_AGAIN };
                     (shown, is_failing) = (Some(now), false);
@@ -103,30 +110,42 @@ impl ConnectionShare {
         }
     }
 
-    /// Looks at the other lanes. If that takes longer than the share is valid, it is given up: the others may count this
-    /// lane as absent. Without others the slots wait.
-    async fn look_in_time(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
-        let any = others.any;
-        let expired = async {
-            match self.slots.valid_until().filter(|_| any) {
-                Some(until) => self.clock.sleep(until.saturating_sub(self.clock.monotonic())).await,
-                None => std::future::pending().await,
+    /// Looks at the other lanes; `None` if that says nothing, and the lane is to look again. A share that expires during
+    /// the look is given up if there are others, which may count this lane as absent; if there are none the slots wait. What
+    /// takes too long is broken off: it may be this one connection to the database that is dead.
+    async fn look_in_time(&self, others: &mut Others, asks: bool) -> Result<Option<SharingLane>, StoreError> {
+        let (any, limit) = (others.any, others.look_limit);
+        let expiring = async {
+            // Without others that is said once.
+            if let Some(until) = self.slots.valid_until()
+                && (any || !self.slots.is_expired())
+            {
+                self.clock.sleep(until.saturating_sub(self.clock.monotonic())).await;
+                self.expire(any);
+            }
+            std::future::pending::<()>().await;
+        };
+        let looked = {
+            // Boxed: it is large, and there is one a second.
+            let looking = Box::pin(self.look(others, asks));
+            tokio::select! {
+                biased;
+                looked = looking => Some(looked?),
+                () = expiring => None,
+                () = self.clock.sleep(limit) => None,
             }
         };
-        // Boxed: it is large, and there is one a second.
-        let mut looking = Box::pin(self.look(others, asks));
-        tokio::select! {
-            biased;
-            looked = &mut looking => return looked,
-            () = expired => self.give_up(),
+        if looked.is_none() {
+            others.broke_off();
         }
-        looking.await
+        Ok(looked.flatten())
     }
 
     /// Shows the other lanes what this one uses, looks at what they use, and takes the share that is this one's; returns
-    /// what it has shown.
-    async fn look(&self, others: &mut Others, asks: bool) -> Result<SharingLane, StoreError> {
+    /// what it has shown, if that confirms the share.
+    async fn look(&self, others: &mut Others, asks: bool) -> Result<Option<SharingLane>, StoreError> {
         let began = self.clock.monotonic();
+        let mut shown_at = began;
         // Others may have come meanwhile and taken what had expired.
         let was_expired = self.slots.is_expired();
         // It may be given up during the look.
@@ -152,21 +171,26 @@ impl ConnectionShare {
         // A worker that was declared dead has nothing.
         let share = match share {
             _ if !is_registered => 0,
-            more if more > current() => self.take(|lanes| next(lanes).0.max(current()), others.any).await?,
+            more if more > current() => {
+                shown_at = self.clock.monotonic();
+                self.take(|lanes| next(lanes).0.max(current()), others.any).await?
+            }
             share => share,
         };
         // Before it is valid again: slots that wait for that see the new one.
         let before = self.share();
         self.slots.set_share(share);
-        let valid_until = began + VALID_FOR;
-        // Without others nobody has taken it during the look, however slow the database is.
-        let valid_until =
-            if others.any { valid_until } else { valid_until.max(self.clock.monotonic() + LONE_VALID_FOR) };
+        let took = self.clock.monotonic().saturating_sub(began);
+        let is_confirmed = others.looked(took);
+        let mut valid_until = shown_at + VALID_FOR;
+        if is_confirmed && !others.any {
+            valid_until = valid_until.max(began + 2 * took + LONE_VALID_FOR);
+        }
         self.slots.set_valid_until(Some(valid_until));
         if share != before {
             info!(relay = %self.relay, "this worker may use {share} of {} connections", self.connections);
         }
-        Ok(shown)
+        Ok(is_confirmed.then_some(shown))
     }
 
     /// Takes as large a share as `next` makes of what the others use, if there are any; returns it, or none if that took
@@ -182,9 +206,17 @@ impl ConnectionShare {
         Ok(if is_taken && (!any || began.elapsed() < VALID_FOR) { share } else { 0 })
     }
 
+    fn expire(&self, any: bool) {
+        if any {
+            self.give_up();
+        } else if self.share() > 0 {
+            info!(relay = %self.relay, "this worker or its database stood still: it begins no message before it has looked at the shares again");
+        }
+    }
+
     fn give_up(&self) {
         if self.share() > 0 {
-            info!(relay = %self.relay, "the database is too slow, or away: this worker leaves the connections to others");
+            info!(relay = %self.relay, "this worker or its database stood still: it leaves the connections to others");
             self.slots.set_share(0);
         }
     }
@@ -213,6 +245,10 @@ struct Others {
     any: bool,
     /// They stand in for this one, which cannot send: it asks for no share.
     stand_in: bool,
+    /// How long the next look may take.
+    look_limit: Duration,
+    /// The last look took longer than a share is valid.
+    was_slow: bool,
 }
 
 impl Others {
@@ -222,10 +258,66 @@ impl Others {
         let asking = seen.older + seen.younger;
         self.stand_in = yields && (asking >= connections || (self.stand_in && asking > 0));
     }
+
+    /// A look has ended; says whether it confirms the share. If others have come during a slow one, it may not have seen
+    /// them: perhaps this worker was frozen. A second slow one in a row is the database's doing.
+    fn looked(&mut self, took: Duration) -> bool {
+        let is_slow = took >= VALID_FOR;
+        self.look_limit = (2 * took).clamp(LOOK_LIMIT, LOOK_LIMIT_MAX);
+        let was_slow = std::mem::replace(&mut self.was_slow, is_slow);
+        self.any || !is_slow || was_slow
+    }
+
+    /// A look was broken off. No lane may have been able to look meanwhile, so standing still proves nothing.
+    fn broke_off(&mut self) {
+        self.observer.forget();
+        self.look_limit = (2 * self.look_limit).min(LOOK_LIMIT_MAX);
+        self.was_slow = true;
+    }
 }
 
 impl Default for Others {
     fn default() -> Self {
-        Self { observer: Observer::new(ABSENT_AFTER), any: false, stand_in: false }
+        Self {
+            observer: Observer::new(ABSENT_AFTER),
+            any: false,
+            stand_in: false,
+            look_limit: LOOK_LIMIT,
+            was_slow: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOW: Duration = VALID_FOR;
+    const FAST: Duration = Duration::from_millis(5);
+
+    #[test]
+    fn one_slow_look_confirms_nothing_without_others() {
+        let mut others = Others::default();
+        assert!(others.looked(FAST));
+        assert!(!others.looked(SLOW), "others may have come meanwhile");
+        assert!(others.looked(SLOW), "the database is slow");
+        assert!(others.looked(FAST) && !others.looked(SLOW));
+        others.any = true;
+        assert!(others.looked(FAST) && others.looked(SLOW), "those that it has seen count for themselves");
+    }
+
+    #[test]
+    fn a_look_may_take_twice_as_long_as_the_last_one() {
+        let mut others = Others::default();
+        others.looked(FAST);
+        assert_eq!(others.look_limit, LOOK_LIMIT);
+        others.broke_off();
+        assert_eq!(others.look_limit, 2 * LOOK_LIMIT);
+        assert!(others.looked(SLOW + FAST), "the one before was slow, too");
+        assert_eq!(others.look_limit, 2 * (SLOW + FAST));
+        (0..9).for_each(|_| others.broke_off());
+        assert_eq!(others.look_limit, LOOK_LIMIT_MAX);
+        others.looked(FAST);
+        assert_eq!(others.look_limit, LOOK_LIMIT);
     }
 }

@@ -173,6 +173,17 @@ impl Slots {
         }
     }
 
+    /// Waits until an expired share is confirmed, or none is left; says whether it is confirmed.
+    pub async fn is_confirmed(&self) -> bool {
+        let mut share = self.share.subscribe();
+        tokio::select! {
+            biased;
+            // The sender lives in `self`, so waiting cannot fail.
+            _ = share.wait_for(|share| *share == 0) => false,
+            () = self.confirmed() => self.has_share(),
+        }
+    }
+
     /// Whether this worker may use any connection.
     #[must_use]
     pub fn has_share(&self) -> bool {
