@@ -149,6 +149,15 @@ impl Clock {
         }
     }
 
+    /// Waits until work must have ended that takes `time` at most: who does it does not sleep meanwhile, in the sense of
+    /// [`Clock::all_asleep`].
+    pub async fn deadline(&self, time: Duration) {
+        match &self.0 {
+            TimeSource::System(_) => tokio::time::sleep(time).await,
+            TimeSource::Manual(manual) => manual.pass(time).await,
+        }
+    }
+
     /// Moves a manual clock, and wakes who sleeps on it. The machine's clock is not ours to move.
     pub fn advance(&self, time: Duration) {
         if let TimeSource::Manual(manual) = &self.0 {
@@ -213,8 +222,11 @@ mod tests {
             tokio::spawn(async move {
                 loop {
                     clock.sleep(Duration::from_secs(1)).await;
-                    tokio::task::yield_now().await;
-                    worked.fetch_add(1, Ordering::Relaxed);
+                    tokio::select! {
+                        biased;
+                        () = clock.deadline(Duration::from_hours(1)) => {}
+                        () = tokio::task::yield_now() => { worked.fetch_add(1, Ordering::Relaxed); }
+                    }
                 }
             });
         }

@@ -72,13 +72,21 @@ impl ManualTime {
     }
 
     pub(super) async fn sleep(&self, time: Duration) {
-        let mut now = self.now_ms.subscribe();
         let end = self.now_ms().saturating_add(super::millis(time));
         let mut number = 0;
         self.sleepers.send_modify(|sleepers| number = sleepers.lie_down(end));
         let _sleep = Sleep { time: self, number };
+        self.until(end).await;
+    }
+
+    /// Waits without sleeping.
+    pub(super) async fn pass(&self, time: Duration) {
+        self.until(self.now_ms().saturating_add(super::millis(time))).await;
+    }
+
+    async fn until(&self, end: i64) {
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = now.wait_for(|now| *now >= end).await;
+        let _ = self.now_ms.subscribe().wait_for(|now| *now >= end).await;
     }
 
     pub(super) fn advance(&self, time: Duration) {

@@ -120,7 +120,7 @@ impl ConnectionShare {
             if let Some(until) = self.slots.valid_until()
                 && (any || !self.slots.is_expired())
             {
-                self.clock.sleep(until.saturating_sub(self.clock.monotonic())).await;
+                self.clock.deadline(until.saturating_sub(self.clock.monotonic())).await;
                 self.expire(any);
             }
             std::future::pending::<()>().await;
@@ -132,7 +132,7 @@ impl ConnectionShare {
                 biased;
                 looked = looking => Some(looked?),
                 () = expiring => None,
-                () = self.clock.sleep(limit) => None,
+                () = self.clock.deadline(limit) => None,
             }
         };
         if looked.is_none() {

@@ -125,7 +125,7 @@ async fn while_none_can_write_none_takes_the_others_share() {
 
     let lock = dispatcher.database.begin(LOCK).await;
     for _ in 0..3 {
-        dispatcher.database.clock.advance(ABSENCE / 2);
+        dispatcher.leap(ABSENCE / 2).await;
         dispatcher.step().await;
     }
     lock.commit().await;

@@ -309,7 +309,12 @@ impl Dispatcher {
 
     /// Lets a moment pass, and the machine do the work of that moment: time never runs away from it.
     pub(crate) async fn step(&self) {
-        self.database.clock.advance(STEP);
+        self.leap(STEP).await;
+    }
+
+    /// Lets time pass at once, and the machine do the work that waited for it.
+    pub(crate) async fn leap(&self, time: Duration) {
+        self.database.clock.advance(time);
         let working = tokio::time::sleep(STEP_WORK);
         let _ = tokio::time::timeout(STEP_PATIENCE, self.database.clock.all_asleep()).await;
         working.await;

@@ -40,7 +40,7 @@ async fn what_is_over_the_limit_waits_uncounted_and_goes_out_later(database: Tes
     // Twelve hours of it: no delivery dies, and none is tried more often than every 24 minutes.
     let tries = sink.see(|state| state.count(Step::Mail));
     for _ in 0..12 * 60 {
-        dispatcher.database.clock.advance(Duration::from_mins(1));
+        dispatcher.leap(Duration::from_mins(1)).await;
         dispatcher.step().await;
     }
     let more = sink.see(|state| state.count(Step::Mail)) - tries;
@@ -51,7 +51,7 @@ async fn what_is_over_the_limit_waits_uncounted_and_goes_out_later(database: Tes
 
     sink.behave(Script::new());
     for _ in 0..3 * 60 {
-        dispatcher.database.clock.advance(Duration::from_mins(1));
+        dispatcher.leap(Duration::from_mins(1)).await;
         dispatcher.step().await;
     }
     // Each has been tried by now; the last one may be at the relay yet.

@@ -53,7 +53,7 @@ pub(super) async fn pass(dispatcher: &Dispatcher, time: Duration) {
     const LEAP: Duration = Duration::from_secs(20);
     let until = dispatcher.database.clock.now().plus(time);
     while dispatcher.database.clock.now() < until {
-        dispatcher.database.clock.advance(LEAP);
+        dispatcher.leap(LEAP).await;
         for _ in 0..3 {
             dispatcher.step().await;
         }
