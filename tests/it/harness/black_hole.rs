@@ -31,11 +31,22 @@ struct State {
     swallowing: bool,
     /// On connections before this one nothing passes any more, whatever else does.
     lost_before: usize,
+    /// Nor on the one that the server knows by this port of the proxy.
+    lost_port: Option<u16>,
+}
+
+/// A connection through the proxy.
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    number: usize,
+    /// Of the proxy, towards the server; none before that is asked.
+    port: Option<u16>,
 }
 
 impl State {
-    fn passes(&self, connection: usize) -> bool {
-        !self.swallowing && connection >= self.lost_before
+    fn passes(&self, connection: Connection) -> bool {
+        let is_lost = self.lost_port.is_some() && connection.port == self.lost_port;
+        !self.swallowing && connection.number >= self.lost_before && !is_lost
     }
 }
 
@@ -79,9 +90,14 @@ impl BlackHole {
         self.state.send_modify(|state| *state = State { swallowing: false, lost_before: state.opened, ..*state });
     }
 
+    /// Nothing passes any more on the one connection that the server knows by this port, as `pg_stat_activity` shows it.
+    pub(crate) fn lose(&self, port: u16) {
+        self.state.send_modify(|state| state.lost_port = Some(port));
+    }
+
     /// Everything passes, what was held back too: late, in order, as after a network partition.
     pub(crate) fn heal(&self) {
-        self.state.send_modify(|state| *state = State { swallowing: false, lost_before: 0, ..*state });
+        self.state.send_modify(|state| *state = State { opened: state.opened, ..State::default() });
     }
 
     /// Connections accepted so far.
@@ -115,22 +131,23 @@ async fn accept(listener: TcpListener, target: String, state: Arc<watch::Sender<
 
 async fn forward(near: TcpStream, target: String, number: usize, mut state: watch::Receiver<State>) {
     // The server does not even hear of a connection that is opened while packets are swallowed.
-    until_passing(&mut state, number).await;
+    until_passing(&mut state, Connection { number, port: None }).await;
     let Ok(far) = TcpStream::connect(target).await else { return };
+    let connection = Connection { number, port: far.local_addr().ok().map(|address| address.port()) };
     // Small packets pass as they come: the proxy adds no waiting of its own.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-    tokio::join!(pump(near_in, far_out, number, state.clone()), pump(far_in, near_out, number, state));
+    tokio::join!(pump(near_in, far_out, connection, state.clone()), pump(far_in, near_out, connection, state));
 }
 
 /// One direction. An end passes like any bytes: it is held back while packets are swallowed.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: usize, mut state: watch::Receiver<State>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, of: Connection, mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         // Nothing is read while nothing passes, so that the sender's buffers fill up as they would.
-        until_passing(&mut state, number).await;
+        until_passing(&mut state, of).await;
         let count = from.read(&mut buffer).await.unwrap_or(0);
-        until_passing(&mut state, number).await;
+        until_passing(&mut state, of).await;
         if count == 0 || to.write_all(&buffer[..count]).await.is_err() {
             let _ = to.shutdown().await;
             return;
@@ -138,8 +155,8 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: usize, mu
     }
 }
 
-async fn until_passing(state: &mut watch::Receiver<State>, number: usize) {
-    if state.wait_for(|state| state.passes(number)).await.is_err() {
+async fn until_passing(state: &mut watch::Receiver<State>, connection: Connection) {
+    if state.wait_for(|state| state.passes(connection)).await.is_err() {
         // The proxy is gone, and this task ends with it.
         std::future::pending::<()>().await;
     }

@@ -80,6 +80,20 @@ async fn two_workers_make_no_more_of_them() {
 /// relay too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_joins_a_trial_that_takes_long() {
+    nobody_joins_a_trial("SELECT 1").await;
+}
+
+/// It cannot look at the shares of the relay's connections, so the other worker has them all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_joins_a_trial_whose_worker_has_lost_its_share() {
+    nobody_joins_a_trial(
+        "SELECT 1 FROM worker_relay WHERE worker_id = (SELECT probe_worker FROM relay_state) FOR UPDATE",
+    )
+    .await;
+}
+
+/// While the mail is on the way the row lock of this statement is held.
+async fn nobody_joins_a_trial(locked: &str) {
     let mut sink = Sink::scripted(Script::new().on(Step::Dot, Act::take_then(Act::Close))).await;
     let relay = relay("default", &sink)
         .connections(CONNECTIONS)
@@ -95,6 +109,7 @@ async fn nobody_joins_a_trial_that_takes_long() {
     let in_trial = usize::try_from(before).expect("a small number") + 1;
     dispatcher.pass_until_seen(&sink, "the trial's mail", |state| state.mails.len() == in_trial).await;
     let connections = sink.see(|state| state.connections);
+    let lock = dispatcher.database.begin(locked).await;
     let leases = Duration::from_mins(5);
     let clock = &dispatcher.database.clock;
     let began = clock.now();
@@ -103,6 +118,7 @@ async fn nobody_joins_a_trial_that_takes_long() {
     }
     assert_eq!(sink.mails_and_data_phases(), (in_trial, in_trial), "one mail a trial");
     assert_eq!(sink.see(|state| state.connections), connections, "no worker probes meanwhile");
+    lock.commit().await;
 
     sink.behave(Script::new());
     sink.go_away().await;
