@@ -11,7 +11,7 @@ use super::workers_share_a_relays_connections::{
 };
 use crate::harness::black_hole::BlackHole;
 use crate::harness::database::TestDatabase;
-use crate::harness::dispatcher::Dispatcher;
+use crate::harness::dispatcher::{Dispatcher, Mortal};
 use crate::harness::sink::{Act, Gate, Script, Sink, SinkState, Step};
 
 const COUNT: usize = 40;
@@ -30,6 +30,31 @@ fn lock_row(which: &str) -> String {
 
 fn each_begun(state: &SinkState) -> [usize; 2] {
     [FIRST, SECOND].map(|hello| begun(state, hello))
+}
+
+/// They share two connections, and the relay answers nobody before the gate opens.
+struct TwoWorkers {
+    dispatcher: Dispatcher,
+    sink: Sink,
+    gate: Gate,
+    first: Mortal,
+    second: Mortal,
+}
+
+impl TwoWorkers {
+    /// Each has begun a message of its own.
+    async fn with_a_message_each() -> Self {
+        let gate = Gate::closed();
+        let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Wait(gate.clone()))).await;
+        let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[default_relay(FIRST, &sink, 2)]).await;
+        let first = dispatcher.start_mortal().await;
+        let dispatcher = dispatcher.reconfigured(&[default_relay(SECOND, &sink, 2)]);
+        let second = join(&dispatcher).await;
+        dispatcher.pass_until("SELECT COUNT(*) FROM worker_relay WHERE connections = 1", 2).await;
+        take(&dispatcher, "", COUNT).await;
+        dispatcher.pass_until_seen(&sink, "a message of each", |state| state.count(Step::Dot) == 2).await;
+        Self { dispatcher, sink, gate, first, second }
+    }
 }
 
 /// Lets time pass, no faster than the younger worker looks at the shares: the older one cannot.
@@ -84,15 +109,7 @@ async fn one_that_was_frozen_begins_nothing_before_it_has_looked() {
 /// The other one has its connection as soon as it does not use it any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_cannot_write_leaves_its_share_to_the_other() {
-    let gate = Gate::closed();
-    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Wait(gate.clone()))).await;
-    let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[default_relay(FIRST, &sink, 2)]).await;
-    let first = dispatcher.start_mortal().await;
-    let dispatcher = dispatcher.reconfigured(&[default_relay(SECOND, &sink, 2)]);
-    let second = join(&dispatcher).await;
-    dispatcher.pass_until("SELECT COUNT(*) FROM worker_relay WHERE connections = 1", 2).await;
-    take(&dispatcher, "", COUNT).await;
-    dispatcher.pass_until_seen(&sink, "a message of each", |state| state.count(Step::Dot) == 2).await;
+    let TwoWorkers { dispatcher, sink, gate, first, second } = TwoWorkers::with_a_message_each().await;
 
     let lock = dispatcher.database.begin(lock_row(OF_THE_OLDER)).await;
     pass_for_the_younger(&dispatcher, ABSENCE).await;
@@ -120,15 +137,7 @@ async fn one_that_cannot_write_leaves_its_share_to_the_other() {
 /// That the other one has not looked proves nothing, then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_none_can_write_none_takes_the_others_share() {
-    let gate = Gate::closed();
-    let sink = Sink::scripted(Script::new().on(Step::Dot, Act::Wait(gate.clone()))).await;
-    let dispatcher = Dispatcher::with(TestDatabase::postgres().await, &[default_relay(FIRST, &sink, 2)]).await;
-    let first = dispatcher.start_mortal().await;
-    let dispatcher = dispatcher.reconfigured(&[default_relay(SECOND, &sink, 2)]);
-    let second = join(&dispatcher).await;
-    dispatcher.pass_until("SELECT COUNT(*) FROM worker_relay WHERE connections = 1", 2).await;
-    take(&dispatcher, "", COUNT).await;
-    dispatcher.pass_until_seen(&sink, "a message of each", |state| state.count(Step::Dot) == 2).await;
+    let TwoWorkers { dispatcher, sink, gate, first, second } = TwoWorkers::with_a_message_each().await;
 
     let of_the_older = dispatcher.database.begin(lock_row(OF_THE_OLDER)).await;
     let of_the_younger = dispatcher.database.begin(lock_row(OF_THE_YOUNGER)).await;
