@@ -32,7 +32,8 @@ pub struct DatabaseDeadlines {
     pub statement: Duration,
     /// To roll back and to answer a ping: what happens when a connection is given back.
     pub release: Duration,
-    /// How long the server lets a transaction of ours stand open without a statement.
+    /// How long the server lets a transaction of ours stand open without a statement: others wait so long for the locks of a
+    /// process that was frozen.
     pub idle_in_transaction: Duration,
 }
 
@@ -49,7 +50,7 @@ impl Default for DatabaseDeadlines {
             acquire: Duration::from_secs(5),
             statement: Duration::from_secs(40),
             release: Duration::from_secs(5),
-            idle_in_transaction: Duration::from_secs(30),
+            idle_in_transaction: Duration::from_secs(5),
         }
     }
 }

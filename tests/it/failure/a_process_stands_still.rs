@@ -30,6 +30,9 @@ async fn workers(cell: &Cell) -> BTreeSet<WorkerId> {
 /// How much earlier than it was seen a process may have been stopped.
 const LOOKS: Duration = Duration::from_secs(1);
 
+/// The locks that a process holds that stands still are gone by then, on a busy machine, too.
+const LOCKED: Duration = Duration::from_secs(15);
+
 async fn standing_still(around: Arc<Around>, point: Failpoint, uncertain: i64) {
     let mut cell = Cell::new(&around).await;
     cell.bring(&EVENTS).await;
@@ -89,7 +92,9 @@ async fn standing_still_in_a_transaction(around: Arc<Around>, point: Failpoint) 
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
     // Another of its transactions may have been caught, too.
     assert!(cell.database.number(open).await >= 1, "{point} is inside a transaction");
+    let began = Instant::now();
     until("the server ends the connection", async || cell.database.number(open).await == 0).await;
+    assert!(began.elapsed() < LOCKED, "{point}: others waited {:?} for what it had locked", began.elapsed());
 
     process.signal("-CONT");
     let counts = until_concluded(&cell.site.store, 3).await;
